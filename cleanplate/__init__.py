@@ -1,0 +1,95 @@
+"""Video inpainting that looks first and invents last, and proves that nothing outside the hole was touched.
+
+    import cleanplate
+
+    report = cleanplate.remove("in.mp4", mask="mask.png", output="out.mp4")
+    print(report.untouched)                               # identical
+
+    painting = cleanplate.fill(images, holes)             # arrays: (T, H, W, 3) RGB and (T, H, W) bool
+
+Importing the package imports no heavy library; each name is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cleanplate.base.errors import (
+        CleanplateError,
+        FailedError,
+        MaskError,
+        MediaError,
+        MissingExtraError,
+        MissingWeightsError,
+        ProofError,
+        UsageError,
+    )
+    from cleanplate.base.report import Progress, Report
+    from cleanplate.base.settings import Encode, Job
+    from cleanplate.base.types import Clip, Painting
+    from cleanplate.chain import run
+    from cleanplate.paint.engine import ENGINES
+    from cleanplate.tasks.arrays import fill
+    from cleanplate.tasks.compare import compare
+    from cleanplate.tasks.preview import preview
+    from cleanplate.tasks.remove import mask, remove
+
+_WHERE = {
+    "CleanplateError": "base.errors",
+    "FailedError": "base.errors",
+    "MaskError": "base.errors",
+    "MediaError": "base.errors",
+    "MissingExtraError": "base.errors",
+    "MissingWeightsError": "base.errors",
+    "ProofError": "base.errors",
+    "UsageError": "base.errors",
+    "Progress": "base.report",
+    "Report": "base.report",
+    "Encode": "base.settings",
+    "Job": "base.settings",
+    "Clip": "base.types",
+    "Painting": "base.types",
+    "run": "chain",
+    "ENGINES": "paint.engine",
+    "fill": "tasks.arrays",
+    "compare": "tasks.compare",
+    "preview": "tasks.preview",
+    "mask": "tasks.remove",
+    "remove": "tasks.remove",
+}
+
+__all__ = [
+    "ENGINES",
+    "CleanplateError",
+    "Clip",
+    "Encode",
+    "FailedError",
+    "Job",
+    "MaskError",
+    "MediaError",
+    "MissingExtraError",
+    "MissingWeightsError",
+    "Painting",
+    "Progress",
+    "ProofError",
+    "Report",
+    "UsageError",
+    "compare",
+    "fill",
+    "mask",
+    "preview",
+    "remove",
+    "run",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'cleanplate' has no attribute '{name}'")
+    return getattr(import_module(f"cleanplate.{_WHERE[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

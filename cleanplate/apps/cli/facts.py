@@ -1,0 +1,68 @@
+"""The commands that tell: `engines` and `doctor`."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+
+import typer
+from rich.table import Table
+
+from cleanplate.apps.cli import screen
+from cleanplate.base.weights import cache_folder
+from cleanplate.paint.engine import ENGINES, engine_class
+from cleanplate.save_encode import available_encoders
+
+_CORE = ("numpy", "scipy", "av", "opencv-python-headless", "numba", "typer", "rich", "platformdirs")
+
+
+def engines() -> None:
+    """The painting engines, and the options each takes with --set."""
+    table = Table("engine", "what it does", "options", "needs", "licence")
+    for name, spec in ENGINES.items():
+        options = [f"{field.name}={field.default}" for field in dataclasses.fields(engine_class(name).Options)]
+        needs = f"pip install 'cleanplate[{spec.extra}]'" if spec.extra else "nothing more"
+        table.add_row(name, spec.summary, "\n".join(options), needs, spec.licence)
+    screen.out.print(table)
+
+
+def doctor() -> None:
+    """What this installation has, and what is missing."""
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    missing = []
+    table.add_row("cleanplate", version("cleanplate"))
+    table.add_row("Python", f"{platform.python_version()} on {platform.platform()}")
+    for name in _CORE:
+        try:
+            table.add_row(name, version(name))
+        except PackageNotFoundError:
+            missing.append(name)
+            table.add_row(name, "MISSING")
+    encoders = available_encoders()
+    missing += [name for name, is_there in encoders.items() if not is_there]
+    table.add_row("encoders", ", ".join(name if is_there else f"{name} MISSING" for name, is_there in encoders.items()))
+    table.add_row("processors", str(os.cpu_count()))
+    table.add_row("GPU", "not needed by any engine here")
+    table.add_row("weights", f"looked for in {os.environ.get('CLEANPLATE_WEIGHTS', cache_folder())}")
+    clashing = [name for name in ("opencv-python", "opencv-contrib-python") if _is_installed(name)]
+    if clashing:
+        missing.append("an OpenCV of its own")
+        table.add_row("clash", f"{clashing[0]} overwrites opencv-python-headless; pip uninstall {clashing[0]}")
+    table.add_row("torch", "installed" if find_spec("torch") else "not installed (only learned engines need it)")
+    table.add_row(
+        "verdict", "ready" if not missing else f"not ready: {', '.join(missing)}; pip install cleanplate again"
+    )
+    screen.out.print(table)
+    if missing:
+        raise typer.Exit(1)
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        version(name)
+    except PackageNotFoundError:
+        return False
+    return True

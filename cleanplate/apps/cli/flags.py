@@ -1,0 +1,117 @@
+"""The flags that several commands share, each described once."""
+
+from __future__ import annotations
+
+import dataclasses
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cleanplate.base.errors import UsageError
+
+_MASKS = "What to remove (several may be given, each with a time like @00:03-00:07)"
+_PAINT = "Painting"
+_ENCODE = "Encoding"
+
+Video = Annotated[Path, typer.Argument(help="The video, or a folder of images.", show_default=False)]
+Output = Annotated[
+    Path,
+    typer.Option(
+        "--output", "-o", help="Where the result goes; without a suffix: a folder of PNGs.", show_default=False
+    ),
+]
+Mask = Annotated[
+    list[str] | None,
+    typer.Option("--mask", "-m", help="A picture, a folder or a video; white = remove.", rich_help_panel=_MASKS),
+]
+Boxes = Annotated[
+    list[str] | None, typer.Option("--box", help="x0,y0,x1,y1 in pixels, half-open.", rich_help_panel=_MASKS)
+]
+Polygons = Annotated[
+    list[str] | None, typer.Option("--polygon", help='Corners like "10,10 90,10 50,60".', rich_help_panel=_MASKS)
+]
+Invert = Annotated[
+    bool, typer.Option("--invert", help="Masks from files mark what is to stay.", rich_help_panel=_MASKS)
+]
+Engine = Annotated[str, typer.Option("--engine", "-e", help="See `cleanplate engines`.", rich_help_panel=_PAINT)]
+EngineOptions = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="An option of the engine, NAME=VALUE; several.", rich_help_panel=_PAINT),
+]
+Grow = Annotated[int, typer.Option("--grow", help="Pixels the hole is grown by.", rich_help_panel=_PAINT)]
+Feather = Annotated[
+    int | None,
+    typer.Option(
+        "--feather",
+        help="Pixels of the grown border that are blended, at most --grow.",
+        rich_help_panel=_PAINT,
+        show_default="2",
+    ),
+]
+Memory = Annotated[int, typer.Option("--memory", help="Memory to plan for, in MiB.", rich_help_panel=_PAINT)]
+Codec = Annotated[
+    str | None,
+    typer.Option(
+        "--codec", help="h264, hevc, ffv1 or an encoder's name.", rich_help_panel=_ENCODE, show_default="as the source"
+    ),
+]
+Crf = Annotated[
+    float | None,
+    typer.Option("--crf", help="Lower is better and larger.", rich_help_panel=_ENCODE, show_default="16"),
+]
+Preset = Annotated[
+    str | None, typer.Option("--preset", help="Speed of the encoder.", rich_help_panel=_ENCODE, show_default="medium")
+]
+Lossless = Annotated[bool, typer.Option("--lossless", help="Encode without loss.", rich_help_panel=_ENCODE)]
+Rate = Annotated[
+    str | None,
+    typer.Option(
+        "--rate",
+        help="Frames a second of a folder of images, e.g. 24 or 30000/1001.",
+        rich_help_panel=_ENCODE,
+        show_default="25",
+    ),
+]
+Verify = Annotated[bool, typer.Option("--verify", help="Decode the result again and compare.", rich_help_panel=_ENCODE)]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the report as JSON, nothing else.")]
+
+
+def feather_px(given: int | None, grow_px: int) -> int:
+    """2 pixels unless said otherwise, less where the hole is grown by less."""
+    return min(2, grow_px) if given is None else given
+
+
+def parse_rate(text: str | None) -> Fraction | None:
+    """`25`, `23.976` or `24000/1001`. Raises `UsageError` for anything else."""
+    try:
+        return None if text is None else Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        raise UsageError(
+            f"--rate is '{text}', which is no number; write frames a second like 25 or 24000/1001"
+        ) from None
+
+
+def parse_options(given: list[str] | None, options: type) -> dict[str, Any]:
+    """`NAME=VALUE` pairs in the types of an engine's options. Raises `UsageError` for what does not fit."""
+    fields = {field.name: field for field in dataclasses.fields(options)}
+    found: dict[str, Any] = {}
+    for pair in given or []:
+        name, equals, text = pair.partition("=")
+        if not equals:
+            raise UsageError(f"--set {pair} is not NAME=VALUE")
+        if name not in fields:
+            found[name] = text  # the engine's table says which there are
+            continue
+        kind = type(fields[name].default)
+        try:
+            found[name] = _TRUTH[text.lower()] if kind is bool else kind(text)
+        except (ValueError, KeyError):
+            raise UsageError(f"--set {pair}: {name} takes {_KINDS.get(kind, kind.__name__)}") from None
+    return found
+
+
+_TRUTH = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+_KINDS = {bool: "yes or no", int: "a whole number", float: "a number"}

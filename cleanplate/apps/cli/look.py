@@ -1,0 +1,67 @@
+"""The commands to judge by eye: `preview` and `compare`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cleanplate.apps.cli import flags, screen
+from cleanplate.paint.engine import engine_class
+from cleanplate.tasks import compare as compare_task
+from cleanplate.tasks import preview as preview_task
+
+
+def preview(
+    video: flags.Video,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The PNG to write.", show_default=False)],
+    mask: flags.Mask = None,
+    box: flags.Boxes = None,
+    polygon: flags.Polygons = None,
+    invert: flags.Invert = False,
+    engine: flags.Engine = "flowfill",
+    engine_options: flags.EngineOptions = None,
+    grow: flags.Grow = 4,
+    feather: flags.Feather = None,
+    frames: Annotated[int, typer.Option("--frames", help="How many frames to show.")] = 4,
+    rate: flags.Rate = None,
+    quiet: flags.Quiet = False,
+) -> None:
+    """A contact sheet of a few frames: as they are, what would be removed, and the result."""
+    chosen = preview_task.preview(
+        video,
+        output=output,
+        mask=mask or (),
+        box=box or (),
+        polygon=polygon or (),
+        invert=invert,
+        engine=engine,
+        options=flags.parse_options(engine_options, engine_class(engine).Options),
+        grow_px=grow,
+        feather_px=flags.feather_px(feather, grow),
+        count=frames,
+        rate=flags.parse_rate(rate),
+    )
+    if not quiet:
+        screen.out.print(f"{output}: frames {', '.join(map(str, chosen))}", soft_wrap=True)
+
+
+def compare(
+    a: Annotated[Path, typer.Argument(help="A video, e.g. the source.", show_default=False)],
+    b: Annotated[Path, typer.Argument(help="Another of the same size, e.g. the result.", show_default=False)],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The video to write; a PNG goes beside it.")] = Path(
+        "compare.mp4"
+    ),
+    quiet: flags.Quiet = False,
+) -> None:
+    """Two videos side by side, as a video and as a sheet of frames with their difference."""
+    with screen.progress_line(not quiet) as watch:
+        done = compare_task.compare(a, b, output=output, watch=watch)
+    if not quiet:
+        screen.out.print(
+            f"{done.video} ({done.frames} frames) and {done.sheet}; "
+            f"largest difference on the sheet: {done.largest_difference} of 255",
+            soft_wrap=True,
+        )
+        screen.show_warnings(done.warnings)

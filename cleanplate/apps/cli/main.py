@@ -1,0 +1,72 @@
+"""The command `cleanplate`: turns words into calls, and errors into one sentence and an exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from cleanplate.apps.cli import facts, look, screen, work
+from cleanplate.base.errors import CleanplateError
+
+# click's UsageError, of whichever click this typer uses: newer ones carry their own.
+_WordsError: Any = typer.BadParameter.__base__
+
+app = typer.Typer(
+    help="Take things out of video: look first, invent last, and prove that nothing else was touched.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+for command in (work.remove, work.mask, work.fill, look.preview, look.compare, facts.engines, facts.doctor):
+    app.command()(command)
+
+
+@app.callback()
+def _common(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error; may stand anywhere.")] = False,
+) -> None:
+    """Taken out of the arguments by `main`; declared for the help page."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 1 failed, 2 asked wrongly, 130 stopped."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    is_debug = "--debug" in given
+    try:
+        code = app([word for word in given if word != "--debug"], prog_name="cleanplate", standalone_mode=False)
+    except _WordsError as error:
+        command = error.ctx.command_path if error.ctx is not None else "cleanplate"
+        message = error.format_message().rstrip(".").replace("\n", " ")
+        if message:  # empty where no words were given: the help page has been shown then
+            _say(f"{message}; see {command} --help")
+        code = 2
+    except CleanplateError as error:
+        if is_debug:
+            raise
+        _say(str(error))
+        code = error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        _say("stopped; no output was written")
+        code = 130
+    except OSError as error:
+        if is_debug:
+            raise
+        _say(f"{error.filename or 'a file'}: {error.strerror or error}")
+        code = 1
+    except Exception as error:
+        if is_debug:
+            raise
+        _say(
+            f"this is a fault in cleanplate: {type(error).__name__}: {error}; run it again with --debug and report that"
+        )
+        code = 1
+    sys.exit(code or 0)
+
+
+def _say(message: str) -> None:
+    screen.err.print(Text(f"error: {message}", style="red"), soft_wrap=True)

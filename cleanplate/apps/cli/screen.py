@@ -1,0 +1,82 @@
+"""What the command line shows: one progress line while it works, a short table when it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.progress import Progress as Bar
+from rich.table import Table
+from rich.text import Text
+
+from cleanplate.base.report import Progress, Report, Watch, report_path
+
+out = Console()
+err = Console(stderr=True)
+
+
+class _Rate(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{speed:.1f} frames/s")
+
+
+@contextmanager
+def progress_line(is_shown: bool) -> Iterator[Watch | None]:
+    """A watcher that draws stage, frames, frames/s and time left on one line; None where nothing is to be shown."""
+    if not is_shown:
+        yield None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
+    bar = Bar(*columns, console=err, transient=True)
+    tasks: dict[str, TaskID] = {}
+
+    def watch(progress: Progress) -> None:
+        if progress.stage not in tasks:
+            bar.start()  # not before: a request that is refused at once shows its sentence only
+            tasks[progress.stage] = bar.add_task(progress.stage, total=progress.total)
+        bar.update(tasks[progress.stage], completed=progress.done)
+
+    try:
+        yield watch
+    finally:
+        bar.stop()
+
+
+def show_report(report: Report) -> None:
+    """The report as a short table on standard output."""
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    table.add_row("output", str(report.job.output))
+    table.add_row("frames", f"{report.frames}, {report.frames_with_holes} with holes, {report.shots} shots")
+    if report.seen_share is not None and report.invented_share is not None:
+        table.add_row(
+            "painted", f"{report.seen_share:.1%} seen elsewhere in the video, {report.invented_share:.1%} invented"
+        )
+    is_identical = report.untouched == "identical"
+    table.add_row("untouched", Text(report.untouched, style="green" if is_identical else "bold red"))
+    if report.verified is not None:
+        table.add_row("verified", report.verified)
+    spent = [f"{stage} {seconds:.1f}" for stage, seconds in report.seconds.items() if stage != "total"]
+    table.add_row("seconds", f"{report.seconds['total']:.1f} ({', '.join(spent)})")
+    if report.peak_memory_bytes is not None:
+        table.add_row("peak memory", f"{report.peak_memory_bytes / 1024**2:.0f} MiB")
+    for note in report.assumptions:
+        table.add_row("assumed", note)
+    table.add_row("report", str(report_path(report.job.output)))
+    out.print(table)
+    show_warnings(report.warnings)
+
+
+def show_warnings(warnings: list[str]) -> None:
+    for warning in warnings:
+        err.print(Text(f"warning: {warning}", style="yellow"), soft_wrap=True)

@@ -1,0 +1,142 @@
+"""The commands that make something: `remove`, and its two passes `mask` and `fill`."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cleanplate.apps.cli import flags, screen
+from cleanplate.base.report import Report
+from cleanplate.base.settings import Encode, Job
+from cleanplate.chain import run
+from cleanplate.paint.engine import engine_class
+from cleanplate.tasks import remove as task
+
+
+def remove(
+    video: flags.Video,
+    output: flags.Output,
+    mask: flags.Mask = None,
+    box: flags.Boxes = None,
+    polygon: flags.Polygons = None,
+    invert: flags.Invert = False,
+    engine: flags.Engine = "flowfill",
+    engine_options: flags.EngineOptions = None,
+    grow: flags.Grow = 4,
+    feather: flags.Feather = None,
+    memory: flags.Memory = 2048,
+    codec: flags.Codec = None,
+    crf: flags.Crf = None,
+    preset: flags.Preset = None,
+    lossless: flags.Lossless = False,
+    rate: flags.Rate = None,
+    verify: flags.Verify = False,
+    quiet: flags.Quiet = False,
+    as_json: flags.AsJson = False,
+) -> None:
+    """Take out what the masks cover; leave everything else as it is, and prove it."""
+    with screen.progress_line(not quiet and not as_json) as watch:
+        report = task.remove(
+            video,
+            output=output,
+            mask=mask or (),
+            box=box or (),
+            polygon=polygon or (),
+            invert=invert,
+            engine=engine,
+            options=flags.parse_options(engine_options, engine_class(engine).Options),
+            grow_px=grow,
+            feather_px=flags.feather_px(feather, grow),
+            codec=codec,
+            crf=crf,
+            preset=preset,
+            lossless=lossless,
+            rate=flags.parse_rate(rate),
+            memory_bytes=memory * 1024**2,
+            verify=verify,
+            watch=watch,
+        )
+    _show(report, quiet, as_json)
+
+
+def fill(
+    video: flags.Video,
+    output: flags.Output,
+    masks: Annotated[
+        Path, typer.Option("--masks", help="The folder that `cleanplate mask` wrote.", show_default=False)
+    ],
+    engine: flags.Engine = "flowfill",
+    engine_options: flags.EngineOptions = None,
+    grow: flags.Grow = 4,
+    feather: flags.Feather = None,
+    memory: flags.Memory = 2048,
+    codec: flags.Codec = None,
+    crf: flags.Crf = None,
+    preset: flags.Preset = None,
+    lossless: flags.Lossless = False,
+    rate: flags.Rate = None,
+    verify: flags.Verify = False,
+    quiet: flags.Quiet = False,
+    as_json: flags.AsJson = False,
+) -> None:
+    """The second pass alone: paint the holes of stored masks."""
+    job = Job(
+        video=video,
+        masks=masks,
+        output=output,
+        engine=engine,
+        options=flags.parse_options(engine_options, engine_class(engine).Options),
+        grow_px=grow,
+        feather_px=flags.feather_px(feather, grow),
+        encode=Encode(codec=codec, crf=crf, preset=preset, lossless=lossless),
+        rate=flags.parse_rate(rate),
+        memory_bytes=memory * 1024**2,
+        verify=verify,
+    )
+    with screen.progress_line(not quiet and not as_json) as watch:
+        report = run(job, watch)
+    _show(report, quiet, as_json)
+
+
+def mask(
+    video: flags.Video,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The folder to write.", show_default=False)],
+    mask: flags.Mask = None,
+    box: flags.Boxes = None,
+    polygon: flags.Polygons = None,
+    invert: flags.Invert = False,
+    rate: flags.Rate = None,
+    quiet: flags.Quiet = False,
+    as_json: flags.AsJson = False,
+) -> None:
+    """The first pass alone: write what would be removed as stored masks, to look at, mend and fill later."""
+    summary, warnings = task.mask(
+        video,
+        output=output,
+        mask=mask or (),
+        box=box or (),
+        polygon=polygon or (),
+        invert=invert,
+        rate=flags.parse_rate(rate),
+    )
+    if as_json:
+        facts = {**dataclasses.asdict(summary), "folder": str(output), "warnings": warnings}
+        typer.echo(json.dumps(facts, indent=2))
+    elif not quiet:
+        screen.out.print(
+            f"{output}: {summary.holed_frames} of {summary.frame_count} frames have holes, "
+            f"{summary.hole_share:.1%} of all samples",
+            soft_wrap=True,
+        )
+        screen.show_warnings(warnings)
+
+
+def _show(report: Report, quiet: bool, as_json: bool) -> None:
+    if as_json:
+        typer.echo(report.to_json(), nl=False)
+    elif not quiet:
+        screen.show_report(report)

@@ -1,0 +1,66 @@
+"""How a video is divided into pieces: from its size, the engine's needs and the memory budget alone. Pure.
+
+The grid follows from the video, the settings and the budget, never from free memory: so the same command makes the
+same bytes on every machine, however busy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_PROGRAM_BYTES = 300 * 1024**2
+"interpreter, libraries and compiled kernels, measured at 210-280 MiB"
+_FRAMES_IN_CODECS = 64
+"frames the decoder, the encoder's look-ahead (40 for x264's medium preset) and the queues hold together"
+_JOINT_FRAMES = 4
+"frames painted by both neighbours and cross-faded: enough to hide a step, 4 % of a full piece"
+_FEWEST_CORE = 8
+_FEWEST_MARGIN = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """Lengths of a piece, in frames."""
+
+    core: int
+    "painted and kept"
+    margin: int
+    "seen before and after the core"
+    joint: int
+    "painted again by the next piece and cross-faded"
+    memory_bytes: int
+    "what a piece of this length is expected to take, the program included"
+
+
+def plan_grid(
+    *,
+    core_frames: int,
+    margin_frames: int,
+    crop_px: int,
+    crop_bytes_per_px: int,
+    frame_bytes: int,
+    budget_bytes: int,
+) -> Grid:
+    """The longest piece that the budget allows, up to what the engine asks for.
+
+    crop_px: samples of the largest crop; crop_bytes_per_px: memory a crop sample takes in the engine, images and hole
+    included; frame_bytes: one full frame in the file's own samples. Where even the shortest piece is over the budget,
+    that one is returned: `memory_bytes` tells.
+    """
+    joint = min(_JOINT_FRAMES, margin_frames)
+
+    def needed(core: int, margin: int) -> int:
+        clip = (core + joint + 2 * margin) * crop_px * crop_bytes_per_px
+        held = (2 * core + joint + 2 * margin + _FRAMES_IN_CODECS) * frame_bytes  # the core twice: pasted ones wait
+        return _PROGRAM_BYTES + clip + held
+
+    core, margin = core_frames, margin_frames
+    while needed(core, margin) > budget_bytes and (core > _FEWEST_CORE or margin > min(_FEWEST_MARGIN, margin_frames)):
+        # The margin is worth more than the core as long as the core is the longer one: it costs time, not quality.
+        if core > max(margin, _FEWEST_CORE):
+            core -= 1
+        elif margin > min(_FEWEST_MARGIN, margin_frames):
+            margin -= 1
+        else:
+            core -= 1
+    return Grid(core=core, margin=margin, joint=min(joint, margin), memory_bytes=needed(core, margin))

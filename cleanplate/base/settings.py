@@ -1,0 +1,65 @@
+"""One run, frozen: everything that decides its output. Written into the report beside the output."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from cleanplate.base.errors import UsageError
+
+MEMORY_DEFAULT_BYTES = 2 * 1024**3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Encode:
+    """How the result is written. None = chosen from the source."""
+
+    codec: str | None = None
+    "h264, hevc, ffv1 or an encoder's own name"
+    crf: float | None = None
+    preset: str | None = None
+    lossless: bool = False
+
+    def __post_init__(self) -> None:
+        if self.crf is not None and not 0 <= self.crf <= 63:
+            raise UsageError(f"--crf is {self.crf:g}, but must lie between 0 (best) and 63; 16 is visually lossless")
+        if self.lossless and self.crf is not None:
+            raise UsageError("--lossless and --crf contradict each other; leave one out")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One run: the only thing a worker is sent or a report holds."""
+
+    video: Path
+    masks: Path
+    "the folder of stored masks"
+    output: Path
+    engine: str = "flowfill"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    "the engine's options that differ from their defaults"
+    grow_px: int = 4
+    feather_px: int = 2
+    encode: Encode = field(default_factory=Encode)
+    rate: Fraction | None = None
+    "frames a second of a folder of images; None = 25"
+    device: str = "cpu"
+    seed: int = 0
+    memory_bytes: int = MEMORY_DEFAULT_BYTES
+    verify: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.grow_px <= 512:
+            raise UsageError(f"--grow is {self.grow_px}, but must lie between 0 and 512 pixels")
+        if not 0 <= self.feather_px <= self.grow_px:
+            raise UsageError(
+                f"--feather is {self.feather_px}, but must lie between 0 and --grow ({self.grow_px}); "
+                "it blends inside the grown border"
+            )
+        if self.rate is not None and self.rate <= 0:
+            raise UsageError(f"--rate is {self.rate}, but must be above 0 frames a second")
+        if self.memory_bytes < 256 * 1024**2:
+            raise UsageError(f"--memory is {self.memory_bytes / 1024**2:.0f} MiB, but at least 256 MiB are needed")

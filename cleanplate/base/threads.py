@@ -1,0 +1,96 @@
+"""Two bounded, named hand-overs between threads. An exception on one side is raised again on the other."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from types import TracebackType
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+_END = object()
+
+
+def prefetch(items: Iterable[T], length: int, name: str) -> Iterator[T]:
+    """The same items, made ahead in a thread of that name: at most `length` wait at a time.
+
+    The thread is joined when the iteration ends, also early (close the generator or let it go out of scope).
+    """
+    waiting: queue.Queue[object] = queue.Queue(length)
+    stop = threading.Event()
+
+    def put(item: object) -> bool:
+        while not stop.is_set():
+            try:
+                waiting.put(item, timeout=0.1)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+    def work() -> None:
+        try:
+            for item in items:
+                if not put(item):
+                    return
+            put(_END)
+        except BaseException as error:
+            put(_Raised(error))
+
+    thread = threading.Thread(target=work, name=name, daemon=True)
+    thread.start()
+    try:
+        while (item := waiting.get()) is not _END:
+            if isinstance(item, _Raised):
+                raise item.error
+            yield item  # type: ignore[misc]
+    finally:
+        stop.set()
+        thread.join()
+
+
+class _Raised:
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+
+class Sink(Generic[T]):
+    """Hands items to `consume` in a thread of that name, in order; `put` waits while `length` are waiting.
+
+    As a context manager: leaving waits until all are consumed, or drops the rest when an exception is on its way.
+    What `consume` raises is raised again by the next `put` or on leaving.
+    """
+
+    def __init__(self, consume: Callable[[T], None], length: int, name: str) -> None:
+        self._consume = consume
+        self._waiting: queue.Queue[object] = queue.Queue(length)
+        self._error: BaseException | None = None
+        self._drop = False
+        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+
+    def _work(self) -> None:
+        while (item := self._waiting.get()) is not _END:
+            if self._error is None and not self._drop:
+                try:
+                    self._consume(item)  # type: ignore[arg-type]
+                except BaseException as error:
+                    self._error = error
+
+    def put(self, item: T) -> None:
+        if self._error is not None:
+            raise self._error
+        self._waiting.put(item)
+
+    def __enter__(self) -> Sink[T]:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._drop = kind is not None
+        self._waiting.put(_END)
+        self._thread.join()
+        if self._error is not None and kind is None:
+            raise self._error

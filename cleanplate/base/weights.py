@@ -1,0 +1,237 @@
+"""Weights of networks: where they come from, under which licence, and how they get here.
+
+`locate("yunet")` gives a path whose content has been checked. It looks in the folder `CLEANPLATE_WEIGHTS` first, then
+in the platform's cache, and downloads last. The cache's place comes from platformdirs, imported when needed: one of
+the few packages beside numpy that `base` may use.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import os
+import re
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from cleanplate.base.errors import MissingWeightsError, UsageError
+
+TIMEOUT_S = 30.0
+CHUNK_BYTES = 1 << 16
+ATTEMPTS = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightSpec:
+    """One row of the table."""
+
+    file: str
+    address: str
+    "https; pinned to a version where the publisher offers that"
+    sha256: str
+    bytes: int
+    licence: str
+    "SPDX name where there is one"
+    is_commercial_ok: bool
+    "False: the licence must be accepted by name before a download"
+    summary: str
+
+
+WEIGHTS: dict[str, WeightSpec] = {
+    "yunet": WeightSpec(
+        # Of the published exports the one that OpenCV 4's FaceDetectorYN reads; it takes any picture size.
+        file="yunet_n_640_640.onnx",
+        address="https://raw.githubusercontent.com/ShiqiYu/libfacedetection.train/dca340aa082c71081a68d17db8e58b33a58a914b/onnx/yunet_n_640_640.onnx",
+        sha256="25a606a145a5b6d7271ae138fbd00eba91dad8b83222ae3f2c7ecd0f4a7b0e31",
+        bytes=317_466,
+        licence="Apache-2.0",
+        is_commercial_ok=True,
+        summary="YuNet: finds faces",
+    ),
+    "ppocr-det": WeightSpec(
+        file="ch_PP-OCRv3_det_infer.onnx",
+        address="https://raw.githubusercontent.com/Kazuhito00/PaddleOCRv3-ONNX-Sample/main/ppocr_onnx/model/det_model/ch_PP-OCRv3_det_infer.onnx",
+        sha256="01c414b39144bf1d1238c5e8ee1e23d5c5b96b231cea0b71ceba16c05434e5cc",
+        bytes=2_423_224,
+        licence="Apache-2.0",
+        is_commercial_ok=True,
+        summary="PP-OCRv3: finds lines of text",
+    ),
+}
+
+
+def weight_spec(name: str) -> WeightSpec:
+    """The table's row of that name. Raises `UsageError` naming those there are."""
+    if name not in WEIGHTS:
+        raise UsageError(f"there are no weights '{name}'; choose one of {', '.join(WEIGHTS)}")
+    return WEIGHTS[name]
+
+
+def cache_folder() -> Path:
+    """Where downloads are kept: the platform's cache, made if missing."""
+    from platformdirs import user_cache_path
+
+    folder = user_cache_path("cleanplate", appauthor=False) / "weights"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def locate(name: str, *, accept_licences: Collection[str] = (), offline: bool | None = None) -> Path:
+    """The file of these weights, its sha256 checked.
+
+    `accept_licences`: names of the licences the user has accepted; a non-commercial one is needed before a download.
+    `offline`: True never downloads; None = as the environment's `CLEANPLATE_OFFLINE` says (1 = True).
+
+    Raises `UsageError` for an unknown name or a licence that is not accepted, `MissingWeightsError` if the file is not
+    here and cannot be fetched, or is here but is another one.
+    """
+    spec = weight_spec(name)
+    if (own := os.environ.get("CLEANPLATE_WEIGHTS")) and (path := Path(own) / spec.file).is_file():
+        if not _is_right(path, spec):
+            raise MissingWeightsError(
+                f"{path} is not the file the weights '{name}' need (sha256 {spec.sha256}); "
+                f"replace it with {spec.address} or remove it"
+            )
+        return path
+    path = cache_folder() / spec.file
+    if _is_right(path, spec):
+        return path
+    if offline if offline is not None else os.environ.get("CLEANPLATE_OFFLINE", "") not in ("", "0"):
+        raise _missing(name, path, "downloads are switched off")
+    if not spec.is_commercial_ok and spec.licence not in accept_licences:
+        raise UsageError(
+            f"the weights '{name}' are under the licence {spec.licence}, which forbids commercial use; "
+            f"to accept it and download them, add: --accept-licence {spec.licence}"
+        )
+    _fetch(name, spec, path)
+    return path
+
+
+def _missing(name: str, path: Path, why: str) -> MissingWeightsError:
+    spec = WEIGHTS[name]
+    return MissingWeightsError(
+        f"the weights '{name}' ({spec.bytes / 1e6:.1f} MB, {spec.licence}) are not on this machine and {why}; "
+        f"fetch {spec.address} by other means and put it at {path}, or in a folder that CLEANPLATE_WEIGHTS names "
+        f"(sha256 {spec.sha256})"
+    )
+
+
+def _is_right(path: Path, spec: WeightSpec) -> bool:
+    if not path.is_file() or path.stat().st_size != spec.bytes:
+        return False
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == spec.sha256
+
+
+def _fetch(name: str, spec: WeightSpec, path: Path) -> None:
+    """Download to `path`, through a `.part` file that a later call goes on from.
+
+    Two processes doing this at once can at worst spoil each other's `.part`, which the sum then shows.
+    """
+    part = path.with_name(path.name + ".part")
+    why = ""
+    try:
+        for _ in range(ATTEMPTS):
+            held = part.stat().st_size if part.is_file() else 0
+            if held >= spec.bytes and not _is_right(part, spec):
+                part.unlink()  # whole, but wrong: start over
+                held = 0
+            if held < spec.bytes:
+                try:
+                    _receive(spec, part, held)
+                except (OSError, http.client.HTTPException) as error:
+                    # urllib's errors are OSErrors too; a cut in the middle leaves what came.
+                    why = _said(error)
+                    if isinstance(error, urllib.error.HTTPError) and error.code < 500 and error.code != 416:
+                        break
+                    if isinstance(error, urllib.error.HTTPError) and error.code == 416:
+                        part.unlink(missing_ok=True)
+                    continue
+            if _is_right(part, spec):
+                part.replace(path)  # atomic: nobody sees half a file under this name
+                return
+            if part.stat().st_size >= spec.bytes:
+                why = "what the server sent has another sha256"
+                is_fresh = held == 0
+                part.unlink()
+                if is_fresh:
+                    break
+            else:
+                why = f"the server sent {part.stat().st_size} of {spec.bytes} bytes (the next try goes on from there)"
+    except _RefusedError as error:
+        why = str(error)
+    raise _missing(name, path, f"could not be downloaded: {why}")
+
+
+class _RefusedError(Exception):
+    """The server's answer is not what may be downloaded."""
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, urllib.error.HTTPError):
+        return f"the server answered {error.code}"
+    reason = getattr(error, "reason", None) or error
+    return f"{reason}".strip() or type(error).__name__
+
+
+def _receive(spec: WeightSpec, part: Path, held: int) -> None:
+    """Append what is missing to `part`, or write it anew if the server starts from the beginning."""
+    request = urllib.request.Request(spec.address, headers={"User-Agent": "cleanplate", "Accept-Encoding": "identity"})
+    _check_address(spec.address, spec.address)
+    if held:
+        request.add_header("Range", f"bytes={held}-")
+    opener = urllib.request.build_opener(_CheckedRedirects())
+    with opener.open(request, timeout=TIMEOUT_S) as answer:
+        start = _start(answer.headers.get("Content-Range", "")) if answer.status == 206 else 0
+        if start not in (0, held):
+            raise _RefusedError("the server sent another part of the file than was asked for")
+        length = answer.headers.get("Content-Length", "")
+        if length.isdigit() and start + int(length) > spec.bytes:
+            raise _RefusedError(f"the server offers {start + int(length)} bytes where {spec.bytes} are expected")
+        with part.open("ab" if start else "wb") as file:
+            _copy(answer, file, spec.bytes - start)
+
+
+def _copy(answer: IO[bytes], file: IO[bytes], limit_bytes: int) -> None:
+    left = limit_bytes
+    while chunk := answer.read(min(CHUNK_BYTES, left + 1)):
+        if len(chunk) > left:
+            file.truncate(0)
+            raise _RefusedError("the server sent more bytes than expected")
+        file.write(chunk)
+        left -= len(chunk)
+
+
+def _start(content_range: str) -> int:
+    found = re.fullmatch(r"bytes (\d+)-\d+/(?:\d+|\*)", content_range.strip())
+    return int(found[1]) if found else -1
+
+
+def _check_address(address: str, origin: str) -> None:
+    """Only https is used; plain http within this machine, for tests."""
+    parts = urllib.parse.urlsplit(address)
+    at_home = {"127.0.0.1", "localhost", "::1"}
+    if parts.scheme == "https":
+        return
+    if parts.scheme == "http" and {parts.hostname, urllib.parse.urlsplit(origin).hostname} <= at_home:
+        return
+    raise _RefusedError(f"{address} is not an https address")
+
+
+class _CheckedRedirects(urllib.request.HTTPRedirectHandler):
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+        newurl: str,
+    ) -> urllib.request.Request | None:
+        _check_address(newurl, req.full_url)
+        return super().redirect_request(req, fp, code, msg, headers, newurl)

@@ -1,0 +1,300 @@
+"""Stored masks: what the mask pass writes and the fill pass reads, frame by frame, by time.
+
+    make_masks(sources, info, timestamps, Path("masks"), warn=print)
+    labels = StoredMasks(Path("masks")).labels(frame.pts)
+
+The form of the folder is told in `stored_format`.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from cleanplate.base.arrays import bounding_box
+from cleanplate.base.errors import MaskError, MediaError, UsageError
+from cleanplate.base.types import Box, Labels, VideoInfo
+from cleanplate.mask.maker import MaskSource, Part, Scene, Timestamps, Warn, close_parts, open_parts, union
+from cleanplate.mask.stored_format import (
+    INDEX_NAME,
+    PICTURE_NAME,
+    LabelSpan,
+    StoredIndex,
+    is_stored,
+    label_png,
+    read_index,
+)
+from cleanplate.mask.stored_pictures import read_picture
+
+_CACHED_SPANS = 8
+_PART_NAME = f"{INDEX_NAME}.part"
+"there while the folder is being written: says that the numbered PNGs are ours"
+
+
+class StoredMasks:
+    """The masks of one video, read by time. Pictures are read when asked for; the last few are kept."""
+
+    def __init__(self, folder: Path) -> None:
+        """Reads the index. Raises `MaskError` for a folder without sound stored masks."""
+        self.folder = folder
+        self._index = read_index(folder)
+        self._times = [span.pts for span in self._index.spans]
+        self._cache: OrderedDict[int, Labels] = OrderedDict()
+
+    @property
+    def width_px(self) -> int:
+        return self._index.width_px
+
+    @property
+    def height_px(self) -> int:
+        return self._index.height_px
+
+    @property
+    def time_base(self) -> Fraction:
+        """Seconds a tick."""
+        return self._index.time_base
+
+    @property
+    def frame_count(self) -> int:
+        return self._index.frame_count
+
+    @property
+    def spans(self) -> tuple[LabelSpan, ...]:
+        return self._index.spans
+
+    def check_size(self, width_px: int, height_px: int) -> None:
+        """Raises `MaskError` if the masks were made for a picture of another size."""
+        if (self.width_px, self.height_px) != (width_px, height_px):
+            raise MaskError(
+                f"the stored masks in '{self.folder}' are {self.width_px}x{self.height_px} but the video is "
+                f"{width_px}x{height_px}; make them for this video with: cleanplate mask"
+            )
+
+    def labels(self, pts: int) -> Labels:
+        """Labels (H, W) uint8 at that time, read-only; the same array for all times of one span.
+
+        Raises `MaskError` for a time before the first frame, and for pictures that are missing or were changed.
+        """
+        n = self._span_at(pts)
+        if n in self._cache:
+            self._cache.move_to_end(n)
+            return self._cache[n]
+        span = self.spans[n]
+        labels = self.read(span)
+        is_same = bounding_box(labels != 0) == span.box_xyxy and int(np.count_nonzero(labels)) == span.hole_px
+        if span.file is not None and not is_same:
+            raise MaskError(
+                f"'{self.folder / span.file}' was changed since it was written; to use mended masks, "
+                f"make stored masks of them: cleanplate mask VIDEO --mask '{self.folder}' -o NEW_FOLDER"
+            )
+        self._cache[n] = labels
+        if len(self._cache) > _CACHED_SPANS:
+            self._cache.popitem(last=False)
+        return labels
+
+    def hole_box(self, pts: int) -> Box | None:
+        """The box around all holes at that time; None without holes. Reads no picture."""
+        return self.spans[self._span_at(pts)].box_xyxy
+
+    def is_empty(self, pts: int) -> bool:
+        """Whether there is no hole at that time. Reads no picture."""
+        return self.spans[self._span_at(pts)].file is None
+
+    def read(self, span: LabelSpan) -> Labels:
+        """The labels of a span as its picture shows them now, read-only. Raises `MaskError`."""
+        if span.file is None:
+            labels = np.zeros((self.height_px, self.width_px), np.uint8)
+        else:
+            path = self.folder / span.file
+            if path.resolve().parent != self.folder.resolve():
+                raise MaskError(f"'{path}' is a link to another folder; put the picture itself there")
+            picture = read_picture(path)
+            if picture.labels is None or picture.labels.shape != (self.height_px, self.width_px):
+                raise MaskError(
+                    f"'{path}' is not a palette PNG of {self.width_px}x{self.height_px}; "
+                    "save it as an indexed PNG of that size"
+                )
+            labels = picture.labels
+        labels.flags.writeable = False
+        return labels
+
+    def _span_at(self, pts: int) -> int:
+        n = bisect_right(self._times, pts) - 1
+        if n < 0:
+            raise MaskError(
+                f"the stored masks in '{self.folder}' begin at tick {self._times[0]}, but the video has a frame at "
+                f"tick {pts}; make them for this video with: cleanplate mask"
+            )
+        return n
+
+
+class LabelWriter:
+    """Writes stored masks. In a `with` block a failure leaves nothing of them behind.
+
+    Masks stored there before are replaced; other files are left alone. Raises `UsageError` for a folder with numbered
+    PNGs that are not stored masks, `MediaError` where nothing can be written.
+    """
+
+    def __init__(self, folder: Path, info: VideoInfo, sources: Sequence[MaskSource]) -> None:
+        self.folder = folder
+        self._info = info
+        self._sources = tuple(map(str, sources))
+        self._spans: list[LabelSpan] = []
+        self._objects: set[int] = set()
+        self._last: Labels | None = None
+        self._frame_count = 0
+        self._has_made_folder = not folder.exists()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            old = [path for path in folder.iterdir() if PICTURE_NAME.fullmatch(path.name)]
+            if old and not is_stored(folder) and not (folder / _PART_NAME).exists():
+                raise UsageError(
+                    f"'{folder}' holds other pictures, like {old[0].name}; give a new folder for the masks"
+                )
+            (folder / _PART_NAME).touch()
+            (folder / INDEX_NAME).unlink(missing_ok=True)
+            for path in old:
+                path.unlink()
+        except OSError as error:
+            raise _unwritable(folder, error) from error
+
+    def add(self, index: int, pts: int, labels: Labels) -> LabelSpan:
+        """The labels of the next frame; gives the span it belongs to. The same array again costs nothing."""
+        self._frame_count = index + 1
+        if self._last is not None and (labels is self._last or np.array_equal(labels, self._last)):
+            self._last = labels
+            return self._spans[-1]
+        self._last = labels
+        counts = np.bincount(labels.ravel(), minlength=256)[1:]
+        hole_px = int(counts.sum())
+        span = LabelSpan(
+            index=index,
+            pts=pts,
+            file=f"{index:06d}.png" if hole_px else None,
+            box_xyxy=bounding_box(labels != 0),
+            hole_px=hole_px,
+        )
+        if span.file is not None:
+            try:
+                (self.folder / span.file).write_bytes(label_png(labels))
+            except OSError as error:
+                raise _unwritable(self.folder, error) from error
+        self._objects.update(int(label) for label in np.flatnonzero(counts) + 1)
+        self._spans.append(span)
+        return span
+
+    def close(self) -> StoredIndex:
+        """Writes the index; from now on the folder holds stored masks."""
+        index = StoredIndex(
+            width_px=self._info.width_px,
+            height_px=self._info.height_px,
+            time_base=self._info.time_base,
+            frame_count=self._frame_count,
+            objects=tuple(sorted(self._objects)),
+            sources=self._sources,
+            spans=tuple(self._spans),
+        )
+        try:
+            (self.folder / _PART_NAME).write_text(index.to_json(), encoding="utf-8")
+            (self.folder / _PART_NAME).replace(self.folder / INDEX_NAME)
+        except OSError as error:
+            raise _unwritable(self.folder, error) from error
+        return index
+
+    def discard(self) -> None:
+        """Removes what was written."""
+        for span in self._spans:
+            if span.file is not None:
+                (self.folder / span.file).unlink(missing_ok=True)
+        (self.folder / _PART_NAME).unlink(missing_ok=True)
+        if self._has_made_folder and not any(self.folder.iterdir()):
+            self.folder.rmdir()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            self.discard()
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaskSummary:
+    """What the mask pass found."""
+
+    folder: Path
+    frame_count: int
+    holed_frames: int
+    "frames with a hole"
+    hole_share: float
+    "of all samples of all frames, 0-1"
+    objects: tuple[int, ...]
+    span_count: int
+    "times the labels changed, and the start"
+
+
+def make_masks(
+    sources: Sequence[MaskSource],
+    info: VideoInfo,
+    timestamps: Timestamps,
+    folder: Path,
+    *,
+    invert: bool = False,
+    warn: Warn,
+) -> MaskSummary:
+    """The mask pass: the union of all sources over the video, stored in `folder`.
+
+    `timestamps`: (pts, duration) of each frame in order of showing. `warn` is called with a sentence for each thing
+    that was repaired. Raises `MaskError` for masks that do not fit, cover nothing, or leave nothing to fill from; then
+    nothing is left in the folder.
+    """
+    for source in sources:
+        if source.path is not None and source.path.resolve() == folder.resolve():
+            raise UsageError(f"the masks would be written over '{folder}', where they come from; give a new folder")
+    scene = Scene(info=info, timestamps=timestamps, invert=invert, warn=warn)
+    parts = open_parts(sources, scene)
+    try:
+        with LabelWriter(folder, info, sources) as writer:
+            holes = [writer.add(index, pts, labels).hole_px for index, pts, labels in union(parts, scene)]
+            _check_cover(parts, holes, info, warn)
+            index = writer.close()
+    finally:
+        close_parts(parts)
+    return MaskSummary(
+        folder=folder,
+        frame_count=len(holes),
+        holed_frames=sum(hole_px > 0 for hole_px in holes),
+        hole_share=sum(holes) / (len(holes) * info.width_px * info.height_px),
+        objects=index.objects,
+        span_count=len(index.spans),
+    )
+
+
+def _check_cover(parts: Sequence[Part], holes: Sequence[int], info: VideoInfo, warn: Warn) -> None:
+    idle = [part for part in parts if not part.has_marked]
+    if not any(holes):
+        reasons = "; ".join(f"'{part.source}': {part.maker.why_empty}" for part in idle)
+        raise MaskError(
+            f"the masks cover nothing in any of the {len(holes)} frames, so there is nothing to do ({reasons})"
+        )
+    if all(hole_px == info.width_px * info.height_px for hole_px in holes):
+        raise MaskError(
+            "the masks cover every frame wholly, so nothing is left to fill from; mark only what is to go, "
+            "and if the masks mark what is to stay, turn them around with --invert"
+        )
+    for part in idle:
+        warn(f"the mask '{part.source}' covers nothing in any frame: {part.maker.why_empty}")
+
+
+def _unwritable(folder: Path, error: OSError) -> MediaError:
+    return MediaError(f"masks cannot be written to '{folder}' ({error.strerror}); give another folder")

@@ -1,0 +1,76 @@
+"""When a mask holds: the `@00:03-00:07` behind a mask file, a box or a polygon.
+
+    SPAN  = [TIME] "-" [TIME]             at least one of the two
+    TIME  = [[hh:]mm:]ss[.fff]            minutes and seconds below 60 behind a larger unit
+
+Times count from the first frame of the video. A span is half-open: a frame belongs to it if it begins at or after the
+start and before the stop.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+
+from cleanplate.base.errors import UsageError
+
+_TIME = re.compile(r"(?:(?:(\d{1,6}):)?(\d{1,6}):)?(\d{1,9})(?:\.(\d{1,9}))?", re.ASCII)
+_LOOKS_LIKE_SPAN = re.compile(r"[\d:.]*-[\d:.]*", re.ASCII)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Span:
+    """A stretch of time, in seconds from the first frame; None = open."""
+
+    start: Fraction | None = None
+    stop: Fraction | None = None
+
+    def __post_init__(self) -> None:
+        if self.start is None and self.stop is None:
+            raise UsageError("a time span needs a start or an end, like 3-7.5, 3- or -7")
+        if self.start is not None and self.stop is not None and self.start >= self.stop:
+            raise UsageError(
+                f"the time span {self} ends before it begins; write the earlier time first, "
+                f"like {_text(self.stop)}-{_text(self.start + (self.start == self.stop))}"
+            )
+
+    def __contains__(self, time: Fraction) -> bool:
+        return (self.start is None or self.start <= time) and (self.stop is None or time < self.stop)
+
+    def __str__(self) -> str:
+        return f"{_text(self.start)}-{_text(self.stop)}"
+
+
+def looks_like_span(text: str) -> bool:
+    """Whether this was meant as a span, well formed or not."""
+    return _LOOKS_LIKE_SPAN.fullmatch(text) is not None
+
+
+def parse_span(text: str) -> Span:
+    """`00:03-00:07`, `3-7.5`, `3-`, `-7`. Raises `UsageError` for anything else."""
+    if not looks_like_span(text):
+        raise UsageError(f"'{text}' is not a time span; write it like 00:03-00:07, 3-7.5, 3- or -7")
+    first, _, last = text.partition("-")
+    return Span(start=_seconds(first, text), stop=_seconds(last, text))
+
+
+def _seconds(time: str, whole: str) -> Fraction | None:
+    if not time:
+        return None
+    found = _TIME.fullmatch(time)
+    if found is None:
+        raise UsageError(f"'{time}' in the time span '{whole}' is not a time; write [[hh:]mm:]ss[.fff], like 00:03.5")
+    hours, minutes, seconds, decimals = found.groups()
+    if (minutes and int(seconds) >= 60) or (hours and int(minutes) >= 60):
+        raise UsageError(f"'{time}' in the time span '{whole}' has 60 or more minutes or seconds behind a larger unit")
+    whole_s = int(hours or 0) * 3600 + int(minutes or 0) * 60 + int(seconds)
+    return whole_s + Fraction(int(decimals or 0), 10 ** len(decimals or ""))
+
+
+def _text(time: Fraction | None) -> str:
+    """Plain seconds; exact up to nine decimals, which is all that can be typed."""
+    if time is None:
+        return ""
+    digits = f"{time.numerator * 10**9 // time.denominator:010d}"
+    return f"{digits[:-9]}.{digits[-9:]}".rstrip("0").rstrip(".")

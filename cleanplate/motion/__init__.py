@@ -1,0 +1,1 @@
+"""Motion: where points of one frame lie in others."""

@@ -1,0 +1,152 @@
+"""Where a new shot begins: hard cuts, found frame by frame, without ever looking under a hole.
+
+    cuts = CutFinder()
+    for luma, hole in frames:
+        starts_shot = cuts.push(thumbnail(luma, 8, hole))
+
+A frame continues the shot if it can be explained by motion: the frame before, matched in light and warped along dense
+flow, shows the same structure, and the flow there and back agree. That holds through pans, zooms, shake, drifting
+exposure and things that pass close by, where a plain difference or a colour histogram jumps; and it fails at a cut
+between two pictures of the same person before the same wall, where those do not. The decision is causal: it needs no
+later frame. Fades and dissolves are not cuts.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Small = NDArray[np.float32]  # (h, w) brightness on the 8-bit scale, NaN = hidden
+
+SMALL_PX = 112
+"the longer side of a thumbnail, about"
+CONTRAST = 50.0
+"standard deviation that pictures are brought to; the lengths and levels below are measured at it"
+CALM = 2.5
+"mean difference below which no flow is needed to see that the shot goes on"
+TEXTURE = (2.0, 25.0)
+"local deviation from which structure counts, and up to which more counts more"
+ALIKE = 0.8
+"local correlation of the same structure"
+
+# Measured on thumbnails of 19 real clips (2,500 pairs of neighbours): unrelated pictures score at most 0.18, cuts
+# between like ones up to 0.32; pairs of one shot above 0.35, but for a race car's wheel filling the picture, 0.23.
+NEVER_ALIKE = 0.2
+"score below which a frame starts a shot"
+HARDLY_ALIKE = 0.34
+"the same, if the shot was quiet until now"
+QUIET = 0.9
+"mean score of the last frames of a quiet shot"
+MEMORY_FRAMES = 4
+
+
+def thumbnail(luma: NDArray[Any], bit_depth: int, hole: NDArray[np.bool_] | None) -> Small:
+    """A small picture of what is not hidden: (h, w) float32 on the 8-bit scale, about `SMALL_PX` on its longer side.
+
+    `luma`: (H, W) uint8, or uint16 with `bit_depth` bits in its low bits; any strides. `hole`: (H, W) bool, None = no
+    hole. Each value is the mean of up to 16 samples outside the hole; NaN where most of them are hidden.
+    """
+    step = max(1, round(max(luma.shape) / (4 * SMALL_PX)))
+    # At most 16 of a block's samples: at 1080p the mean of all would cost ten times as much and tell no more.
+    picked = luma[::step, ::step]
+    rows, columns = max(picked.shape[0] // 4, 1), max(picked.shape[1] // 4, 1)
+    picked = np.ascontiguousarray(picked[: rows * 4, : columns * 4])
+    size, levels = (columns, rows), np.float32(2.0 ** (8 - bit_depth))
+    if hole is None:
+        return np.asarray(cv2.resize(picked, size, interpolation=cv2.INTER_AREA), dtype=np.float32) * levels
+    seen = np.ascontiguousarray(~hole[::step, ::step][: rows * 4, : columns * 4]).astype(np.float32)
+    share = cv2.resize(seen, size, interpolation=cv2.INTER_AREA)
+    light = cv2.resize(picked * seen, size, interpolation=cv2.INTER_AREA) * levels
+    return np.asarray(np.where(share >= 0.5, light / np.maximum(share, 0.01), np.nan), dtype=np.float32)
+
+
+class CutFinder:
+    """Tells, frame by frame, whether a new shot starts. Remembers two thumbnails and a few scores."""
+
+    def __init__(self) -> None:
+        self._before: list[Small] = []  # the last frame, then the one before it
+        self._scores: list[float] = []
+        self._flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        self._flow.setFinestScale(0)
+        self._flow.setPatchSize(8)
+        self._flow.setPatchStride(4)
+
+    def push(self, small: Small) -> bool:
+        """The next frame's thumbnail; True if it starts a new shot. The first frame does not."""
+        if not self._before:
+            self._before = [small]
+            return False
+        score = self._likeness(small, self._before[0])
+        if score is None:  # too little of this frame or the last is in sight to say; wait for one that shows more
+            if np.isfinite(small).mean() > np.isfinite(self._before[0]).mean():
+                self._before = [small]
+            return False
+        is_new = self._is_new(score)
+        if is_new and len(self._before) > 1:
+            # The end of a flash looks like the frame before the flash.
+            earlier = self._likeness(small, self._before[1])
+            is_new = earlier is None or self._is_new(earlier)
+        if is_new:
+            self._before, self._scores = [small], []
+        else:
+            self._before = [small, self._before[0]]
+            self._scores = [*self._scores, score][-MEMORY_FRAMES:]
+        return is_new
+
+    def _is_new(self, score: float) -> bool:
+        was_quiet = bool(self._scores) and sum(self._scores) / len(self._scores) > QUIET
+        return score < (HARDLY_ALIKE if was_quiet else NEVER_ALIKE)
+
+    def _likeness(self, now: Small, then: Small) -> float | None:
+        """How much of the structure of one frame is found in the other: 0 to 1; None = too little is in sight."""
+        known = np.isfinite(now) & np.isfinite(then)
+        if known.mean() < 0.1:
+            return None
+        a, b = _levelled(now, known), _levelled(then, known)
+        if float(np.abs(a - b)[known].mean()) < CALM:
+            return 1.0
+        a8, b8 = (np.clip(p + 128, 0, 255).astype(np.uint8) for p in (a, b))
+        onward, back = self._flow.calc(a8, b8, None), self._flow.calc(b8, a8, None)
+        y, x = np.mgrid[: a.shape[0], : a.shape[1]].astype(np.float32)
+        to_x, to_y = x + onward[..., 0], y + onward[..., 1]
+        there = _at(b, to_x, to_y)
+        texture, correlation = _structure(a, there)
+        texture *= known
+        gap = onward + _at(back, to_x, to_y)
+        size = (onward**2).sum(axis=-1) + (back**2).sum(axis=-1)
+        agrees = (gap**2).sum(axis=-1) < 0.02 * size + 0.5
+        return _share(texture, (correlation > ALIKE) + agrees * np.clip(correlation, 0, 1)) / 2
+
+
+def _levelled(small: Small, known: NDArray[np.bool_]) -> Small:
+    """Mean 0 and deviation `CONTRAST` over what is known, 0 elsewhere; noise in a flat picture is not blown up."""
+    values = small[known]
+    gain = CONTRAST / max(float(values.std()), CONTRAST / 4)
+    return np.where(known, (small - values.mean()) * gain, 0).astype(np.float32)
+
+
+def _at(picture: NDArray[np.float32], x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), dtype=np.float32)
+
+
+def _structure(a: Small, b: Small) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """How much local structure counts (the stronger of the two), and its correlation: (h, w) each."""
+
+    def near(picture: NDArray[Any]) -> NDArray[Any]:
+        return np.asarray(cv2.GaussianBlur(picture, (0, 0), 2.0))
+
+    mean_a, mean_b = near(a), near(b)
+    var_a = np.maximum(near(a * a) - mean_a * mean_a, 0)
+    var_b = np.maximum(near(b * b) - mean_b * mean_b, 0)
+    correlation = (near(a * b) - mean_a * mean_b) / np.sqrt((var_a + 9) * (var_b + 9))
+    strength = np.sqrt(np.maximum(var_a, var_b))
+    return np.where(strength > TEXTURE[0], np.minimum(strength, TEXTURE[1]), 0), correlation
+
+
+def _share(weight: NDArray[np.float32], value: NDArray[Any]) -> float:
+    total = float(weight.sum())
+    # Nothing but flat colour on both sides: no sign of a cut.
+    return float((weight * value).sum()) / total if total > weight.size * 0.01 else 1.0

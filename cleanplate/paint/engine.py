@@ -1,0 +1,111 @@
+"""What an engine is, and the table of those there are.
+
+An engine paints the holes of one `Clip`. It knows no files, no videos and no other clips; cropping, blanking, growing,
+windows, joints and pasting are the chain's. A new engine is one file and one row here; `tests/contract` tries every
+row.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, ClassVar
+
+from cleanplate.base.errors import UsageError
+from cleanplate.base.types import Clip, Painting
+
+
+class Engine(ABC):
+    """Paints the holes of one clip."""
+
+    Options: ClassVar[type]
+    "a frozen dataclass: every knob, its default and its unit"
+
+    def __init__(self, options: Any, device: str = "cpu") -> None:
+        self.options = options
+        self.device = device
+
+    @abstractmethod
+    def fill(self, clip: Clip) -> Painting:
+        """Paint `clip`'s core: images and origin of those frames, equal to the clip outside its holes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineSpec:
+    """One row of the table: where an engine lives and what the chain must arrange for it."""
+
+    where: str
+    "module:class, imported when used"
+    summary: str
+    core_frames: int
+    "frames painted in one piece, at most"
+    margin_frames: int
+    "frames shown before and after the core"
+    bytes_per_px: int
+    "working memory a pixel of one frame of the clip, beside the clip itself"
+    multiple_px: int = 1
+    "height and width must be multiples of this"
+    extra: str | None = None
+    "the pip extra it needs"
+    weights: tuple[str, ...] = ()
+    "rows of the weights table"
+    licence: str = "Apache-2.0"
+    is_trained: bool = True
+    "False exempts the row from the quality part of the contract"
+
+
+ENGINES: dict[str, EngineSpec] = {
+    "flowfill": EngineSpec(
+        where="cleanplate.paint.flowfill:FlowFill",
+        summary="follows the motion and copies what other frames show; smooth where nothing is ever seen",
+        core_frames=96,
+        margin_frames=30,
+        bytes_per_px=40,
+    ),
+    "opencv-telea": EngineSpec(
+        where="cleanplate.paint.opencv:Telea",
+        summary="each frame by itself, fast marching (Telea 2004)",
+        core_frames=32,
+        margin_frames=0,
+        bytes_per_px=12,
+    ),
+    "opencv-ns": EngineSpec(
+        where="cleanplate.paint.opencv:NavierStokes",
+        summary="each frame by itself, fluid dynamics (Bertalmio 2001)",
+        core_frames=32,
+        margin_frames=0,
+        bytes_per_px=12,
+    ),
+}
+
+
+def engine_spec(name: str) -> EngineSpec:
+    """The table's row of that name. Raises `UsageError` naming those there are."""
+    if name not in ENGINES:
+        raise UsageError(f"there is no engine '{name}'; choose one of {', '.join(ENGINES)}")
+    return ENGINES[name]
+
+
+def engine_class(name: str) -> type[Engine]:
+    """The class of an engine, imported now. Raises `UsageError` for an unknown name."""
+    module, _, attribute = engine_spec(name).where.partition(":")
+    found: type[Engine] = getattr(import_module(module), attribute)
+    return found
+
+
+def engine_options(name: str, given: Mapping[str, Any]) -> Any:
+    """An engine's options, the given ones in place of their defaults. Raises `UsageError` for one it does not have."""
+    options = engine_class(name).Options
+    known = {f.name for f in dataclasses.fields(options)}
+    if unknown := sorted(set(given) - known):
+        offer = f"it has {', '.join(sorted(known))}" if known else "it has none"
+        raise UsageError(f"engine '{name}' has no option '{unknown[0]}'; {offer}")
+    return options(**given)
+
+
+def make_engine(name: str, options: Mapping[str, Any] | None = None, device: str = "cpu") -> Engine:
+    """An engine ready to paint. Raises `UsageError` for an unknown engine or option."""
+    return engine_class(name)(engine_options(name, options or {}), device)

@@ -1,0 +1,131 @@
+"""The default engine: follow the motion around the hole to the frames that show what it hides, and copy from there.
+
+Needs no weights. Per frame: the hole's points are traced forward and backward in time (`trace`) along the flow and
+along the camera's motion (`tracks`); the ring around the hole, where the truth is known, judges each candidate; all of
+them are mixed with a smooth fill (`blend`), which is what remains where nothing is ever seen.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from cleanplate.base.errors import UsageError
+from cleanplate.base.types import Clip, Painting
+from cleanplate.motion.complete import harmonic
+from cleanplate.paint.blend import DEEP, INVENTED, MID_GRAY, blend, judge
+from cleanplate.paint.engine import Engine
+from cleanplate.paint.trace import Tracks, Trail, sweep
+from cleanplate.paint.tracks import bounds, find_tracks
+
+ERROR_LIMIT_PX2 = 20.0  # at 240 lines: a trace that missed itself by more along the way is lost
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlowFillOptions:
+    """The knobs of the default engine."""
+
+    reach_frames: int = 60
+    "how many frames beyond the piece being painted sources are looked for"
+    work_height_px: int = 480
+    "motion is found on frames made smaller until about this high; colours are always taken at full size"
+    threads: int = 0
+    "0 = one a core; the result does not depend on it"
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.reach_frames <= 10000:
+            raise UsageError(f"reach_frames is {self.reach_frames}, but must lie between 1 and 10000 frames")
+        if not 64 <= self.work_height_px <= 8192:
+            raise UsageError(f"work_height_px is {self.work_height_px}, but must lie between 64 and 8192 pixels")
+        if not 0 <= self.threads <= 256:
+            raise UsageError(f"threads is {self.threads}, but must lie between 0 (one a core) and 256")
+
+
+class FlowFill(Engine):
+    """Propagation along completed flow, judged at the hole's rim. Measured in docs/flowfill.md."""
+
+    Options = FlowFillOptions
+
+    def fill(self, clip: Clip) -> Painting:
+        """Paint the core. Works at `1 / scale` size for motion, at full size for colour. See `Engine.fill`."""
+        first, stop = clip.core_range
+        images, holes = np.asarray(clip.images), np.asarray(clip.holes)
+        painted = np.array(images[first:stop])
+        origin = np.zeros(painted.shape[:3], np.uint8)
+        owed = [t for t in range(first, stop) if holes[t].any()]
+        if not owed:
+            return Painting(images=painted, origin=origin)
+        height = clip.frame_height_px or images.shape[1]
+        scale = max(1, round(height / self.options.work_height_px))
+        unit = height / scale / 240
+        threads = self.options.threads or len(os.sched_getaffinity(0))
+        before = cv2.getNumThreads()
+        cv2.setNumThreads(1)  # frames go in parallel instead; process-wide, so put back below
+        try:
+            with ThreadPoolExecutor(threads) as pool:
+                tracks = find_tracks(images, holes, owed, scale, unit, self.options.reach_frames, pool)
+                pending: deque[Future[None]] = deque()
+                for t, trails in _trails(tracks, set(owed), ERROR_LIMIT_PX2 * unit**2, pool):
+                    out, mark = painted[t - first], origin[t - first]
+                    pending.append(pool.submit(_paint, images, holes[t], t, tracks, trails, scale, unit, out, mark))
+                    if len(pending) > 2 * threads:
+                        pending.popleft().result()
+                for future in pending:
+                    future.result()
+        finally:
+            cv2.setNumThreads(before)
+        return Painting(images=painted, origin=origin)
+
+
+def _trails(
+    tracks: Tracks, owed: set[int], limit_px2: float, pool: ThreadPoolExecutor
+) -> Iterator[tuple[int, list[Trail]]]:
+    """For each frame owed, in order: by two hypotheses of the motion, and from both ends of time.
+
+    The sweep that comes from the end is kept, the one that comes from the start is used as it goes.
+    """
+    hypotheses = (False, True)
+    later = list(pool.map(lambda h: {n.t: n for n in sweep(tracks, 0, h, limit_px2) if n.t in owed}, hypotheses))
+    earlier = [sweep(tracks, 1, h, limit_px2) for h in hypotheses]
+    ahead = [next(s, None) for s in earlier]
+    for t in sorted(owed):
+        trails = [kept.pop(t) for kept in later if t in kept]
+        for n, trail in enumerate(ahead):
+            while trail is not None and trail.t < t:
+                trail = next(earlier[n], None)
+            if trail is not None and trail.t == t:
+                trails.append(trail)
+            ahead[n] = trail
+        yield t, trails
+
+
+def _paint(
+    images: NDArray[Any],
+    hole: NDArray[np.bool_],
+    t: int,
+    tracks: Tracks,
+    trails: list[Trail],
+    scale: int,
+    unit: float,
+    out: NDArray[Any],
+    origin: NDArray[np.uint8],
+) -> None:
+    """Fill the hole of frame `t` in `out` (H, W, 3) and mark `origin` (H, W)."""
+    x0, y0, x1, y1 = bounds(hole, 1)
+    part, inside = np.s_[y0:y1, x0:x1], hole[y0:y1, x0:x1]
+    one = np.float32(DEEP if out.dtype == np.uint16 else 1)
+    work = harmonic(out[part].astype(np.float32) / one, ~inside, default=MID_GRAY)
+    origin[hole] = INVENTED
+    if trails:
+        found = judge(images, t, hole, tracks.masked, scale, trails)
+        blend(images, hole, tracks.masked, scale, found, 1 / unit**2, (x0, y0), work, origin)
+    filled = np.clip(np.rint(work * one), 0, np.iinfo(out.dtype).max).astype(out.dtype)
+    out[part][inside] = filled[inside]

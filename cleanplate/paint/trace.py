@@ -1,0 +1,203 @@
+"""Following hidden points through the flow to the frames that show them.
+
+Coordinates are carried, not colours: however long the way, the picture is sampled once. A sweep through the clip
+builds each frame's answer from its neighbour's: a point is seen where it lands, or else where the point it lands on
+is seen. So the price does not grow with the length of the way. Everything here is at the working scale.
+"""
+
+# numba gives the kernels their types from the arrays they are called with
+# ruff: noqa: ANN001, ANN201, ANN202
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+FLOW_STEP_PX = 1 / 128  # flow is kept as int16 in these steps: +-256 px in half the memory of float32
+GRID_PX = 2  # every second point is followed, the others lie between; 1 gives the same picture at four times the price
+NOWHERE = -1  # frame of a point that is seen in none
+
+
+@dataclass(kw_only=True, eq=False)
+class Tracks:
+    """The motion in one clip, where it is needed. Pair n is frames n and n + 1; way 0 is forward in time, 1 back."""
+
+    masked: NDArray[np.bool_]  # (T, h, w): hole and ring; a source must lie outside
+    flows: NDArray[np.int16]  # flat; per pair (2 ways, rows, columns, 2) in steps of FLOW_STEP_PX, x then y
+    places: NDArray[np.int64]  # (T - 1, 5): offset in `flows`, x0, y0, columns, rows; columns 0 = pair not needed
+    planes: NDArray[np.float64]  # (T - 1, 2 ways, 3, 3): the camera's motion
+
+
+@dataclass(kw_only=True, eq=False)
+class Trail:
+    """Where the points of one frame are seen, by one hypothesis of the motion and one way in time.
+
+    Node (j, i) stands for the point (x, y) = GRID_PX * (x0 + i, y0 + j) at the working scale.
+    """
+
+    t: int
+    way: int
+    x0: int
+    y0: int
+    frame: NDArray[np.int32]  # (rows, columns), `NOWHERE` = none
+    xy: NDArray[np.float32]  # (rows, columns, 2) px in that frame
+    error: NDArray[np.float32]  # (rows, columns) px^2: forward-backward error added up along the way
+
+
+def sweep(tracks: Tracks, way: int, is_planar: bool, error_limit_px2: float) -> Iterator[Trail]:
+    """The trails of all frames that can have one, last frame first (way 0: sources lie later) or first frame first.
+
+    Along the camera's plane or along the flow. A point is lost where it leaves the picture or its error exceeds the
+    limit.
+    """
+    count = len(tracks.masked)
+    last = _nothing(way)
+    for t in range(count - 2, -1, -1) if way == 0 else range(1, count):
+        pair, target = (t, t + 1) if way == 0 else (t - 1, t - 1)
+        if not tracks.places[pair, 3] or not tracks.masked[t].any():
+            last = _nothing(way)
+            continue
+        x0, y0, columns, rows = _nodes(tracks.masked[t])
+        trail = _nothing(way, t, x0, y0, columns, rows)
+        _advance(
+            tracks.masked, t, tracks.flows, tracks.places[pair], tracks.planes[pair],
+            way, is_planar, target, error_limit_px2,
+            x0, y0, trail.frame, trail.xy, trail.error,
+            last.x0, last.y0, last.frame, last.xy, last.error,
+        )  # fmt: skip
+        yield trail
+        last = trail
+
+
+def _nothing(way: int, t: int = 0, x0: int = 0, y0: int = 0, columns: int = 1, rows: int = 1) -> Trail:
+    return Trail(
+        t=t,
+        way=way,
+        x0=x0,
+        y0=y0,
+        frame=np.full((rows, columns), NOWHERE, np.int32),
+        xy=np.zeros((rows, columns, 2), np.float32),
+        error=np.zeros((rows, columns), np.float32),
+    )
+
+
+def _nodes(masked: NDArray[np.bool_]) -> tuple[int, int, int, int]:
+    """The nodes whose cells cover the masked area: first column, first row, columns, rows."""
+    ys, xs = np.flatnonzero(masked.any(1)), np.flatnonzero(masked.any(0))
+    x0, y0 = int(xs[0]) // GRID_PX, int(ys[0]) // GRID_PX
+    return x0, y0, int(xs[-1]) // GRID_PX + 2 - x0, int(ys[-1]) // GRID_PX + 2 - y0
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _move(flows, place, planes, way, is_planar, x, y):  # type: ignore[no-untyped-def]
+    """Where (x, y) lies one frame on."""
+    if is_planar:
+        depth = planes[way, 2, 0] * x + planes[way, 2, 1] * y + 1.0
+        return (
+            (planes[way, 0, 0] * x + planes[way, 0, 1] * y + planes[way, 0, 2]) / depth,
+            (planes[way, 1, 0] * x + planes[way, 1, 1] * y + planes[way, 1, 2]) / depth,
+        )
+    columns, rows = place[3], place[4]
+    u = min(max(x - place[1], 0.0), columns - 1.0)
+    v = min(max(y - place[2], 0.0), rows - 1.0)
+    left, top = max(min(int(u), columns - 2), 0), max(min(int(v), rows - 2), 0)
+    u -= left
+    v -= top
+    a = place[0] + 2 * ((way * rows + top) * columns + left)
+    right, low = 2 * min(1, columns - 1), 2 * columns * min(1, rows - 1)
+    w00, w01, w10, w11 = (1 - u) * (1 - v), u * (1 - v), (1 - u) * v, u * v
+    dx = w00 * flows[a] + w01 * flows[a + right] + w10 * flows[a + low] + w11 * flows[a + low + right]
+    a += 1
+    dy = w00 * flows[a] + w01 * flows[a + right] + w10 * flows[a + low] + w11 * flows[a + low + right]
+    return x + dx * FLOW_STEP_PX, y + dy * FLOW_STEP_PX
+
+
+@numba.njit(cache=True, nogil=True)
+def is_visible(masked, x, y):  # type: ignore[no-untyped-def]
+    """Whether all four samples around a point are known in a frame whose mask (h, w) this is."""
+    height, width = masked.shape
+    if not (x >= 0 and y >= 0 and x <= width - 1 and y <= height - 1):
+        return False
+    left, top = int(x), int(y)
+    right, low = min(left + 1, width - 1), min(top + 1, height - 1)
+    return not (masked[top, left] or masked[top, right] or masked[low, left] or masked[low, right])
+
+
+@numba.njit(cache=True, nogil=True)
+def locate(masked, way, x0, y0, frame, xy, error, x, y):  # type: ignore[no-untyped-def]
+    """Frame, x, y and error of the source of a working-scale point, from the nodes around it.
+
+    Between four nodes seen in one frame positions are interpolated. Else each node offers its own source, shifted by
+    the point's distance from it, and the nearest frame wins in which that place is visible: without the check
+    roundings add up over a long way, and lead back into the hole.
+    """
+    rows, columns = frame.shape
+    u = x / GRID_PX - x0
+    v = y / GRID_PX - y0
+    if u < -0.5 or v < -0.5 or u > columns - 0.5 or v > rows - 0.5:
+        return NOWHERE, 0.0, 0.0, 0.0
+    left, top = max(min(int(u), columns - 2), 0), max(min(int(v), rows - 2), 0)
+    right, low = min(left + 1, columns - 1), min(top + 1, rows - 1)
+    s = frame[top, left]
+    if s >= 0 and frame[top, right] == s and frame[low, left] == s and frame[low, right] == s:
+        u -= left
+        v -= top
+        a, b, c, d = (1 - u) * (1 - v), u * (1 - v), (1 - u) * v, u * v
+        return (
+            s,
+            a * xy[top, left, 0] + b * xy[top, right, 0] + c * xy[low, left, 0] + d * xy[low, right, 0],
+            a * xy[top, left, 1] + b * xy[top, right, 1] + c * xy[low, left, 1] + d * xy[low, right, 1],
+            a * error[top, left] + b * error[top, right] + c * error[low, left] + d * error[low, right],
+        )
+    best, best_x, best_y, best_error, best_far = NOWHERE, 0.0, 0.0, 0.0, 9.0
+    for j in range(top, low + 1):
+        for i in range(left, right + 1):
+            s = frame[j, i]
+            if s < 0:
+                continue
+            far = (u - i) ** 2 + (v - j) ** 2
+            is_nearer = s < best if way == 0 else s > best
+            if best >= 0 and not is_nearer and not (s == best and far < best_far):
+                continue
+            sx, sy = xy[j, i, 0] + (u - i) * GRID_PX, xy[j, i, 1] + (v - j) * GRID_PX
+            if is_visible(masked[s], sx, sy):
+                best, best_x, best_y, best_error, best_far = s, sx, sy, error[j, i] + 0.0, far
+    return best, best_x, best_y, best_error
+
+
+@numba.njit(cache=True, nogil=True)
+def _advance(  # type: ignore[no-untyped-def]
+    masked, t, flows, place, planes, way, is_planar, target, limit,
+    x0, y0, frame, xy, error, next_x0, next_y0, next_frame, next_xy, next_error,
+):  # fmt: skip
+    rows, columns = frame.shape
+    height, width = masked.shape[1:]
+    for j in range(rows):
+        for i in range(columns):
+            x, y = GRID_PX * (x0 + i), GRID_PX * (y0 + j)
+            is_near = False
+            for yy in range(max(y - GRID_PX + 1, 0), min(y + GRID_PX, height)):
+                for xx in range(max(x - GRID_PX + 1, 0), min(x + GRID_PX, width)):
+                    is_near |= masked[t, yy, xx]
+            if not is_near:
+                continue
+            nx, ny = _move(flows, place, planes, way, is_planar, x, y)
+            if not (nx >= 0 and ny >= 0 and nx <= width - 1 and ny <= height - 1):
+                continue
+            bx, by = _move(flows, place, planes, 1 - way, is_planar, nx, ny)
+            missed = (bx - x) ** 2 + (by - y) ** 2
+            if is_visible(masked[target], nx, ny):
+                s, sx, sy = target, nx, ny
+            else:
+                s, sx, sy, e = locate(masked, way, next_x0, next_y0, next_frame, next_xy, next_error, nx, ny)
+                missed += e
+            if s < 0 or not missed <= limit:
+                continue
+            frame[j, i] = s
+            xy[j, i, 0] = sx
+            xy[j, i, 1] = sy
+            error[j, i] = missed

@@ -1,0 +1,205 @@
+"""From frames with holes to painted frames: which frames and which part of the picture an engine is shown, and joints.
+
+A *piece* is a run of at most `grid.core` frames of one shot. Its engine sees `grid.margin` more frames on both sides
+within the shot, cropped to the holes and their surroundings, blanked. Neighbouring pieces paint `grid.joint` frames
+twice and cross-fade them. Frames come in and go out one by one: memory follows the piece, not the video.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from cleanplate.base.arrays import bounding_box, cut, grow_box, merge_boxes, shared_box
+from cleanplate.base.plan import Grid
+from cleanplate.base.report import StageClock
+from cleanplate.base.types import Box, Clip, Frame, Image, Labels
+from cleanplate.motion.cuts import CutFinder, thumbnail
+from cleanplate.paint.engine import Engine
+from cleanplate.paste import Region, region_of
+
+_COARSE_PX = 8
+"grid on which neighbouring holes are grouped into one crop"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Held:
+    """A frame on its way: what of it is to be painted, and whether a shot begins with it."""
+
+    frame: Frame
+    region: Region | None
+    starts_shot: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Painted:
+    """Paint for one frame, on its region's box."""
+
+    image: Image  # (h, w, 3)
+    origin: NDArray[np.uint8]  # (h, w)
+
+
+def hold(frames: Iterable[tuple[Frame, Labels]], *, grow_px: int, feather_px: int, clock: StageClock) -> Iterator[Held]:
+    """Each frame with the region its labels (H, W) ask to paint, and shots marked.
+
+    Labels that do not change should be the same array: their region is then made once.
+    """
+    cuts = CutFinder()
+    last: tuple[Labels, Region | None] | None = None
+    for frame, labels in frames:
+        native = frame.native
+        assert native is not None
+        hole = labels != 0
+        with clock.time("mask"):
+            if last is None or last[0] is not labels:
+                last = labels, region_of(hole, native.layout, grow_px=grow_px, feather_px=feather_px)
+        region = last[1]
+        with clock.time("cuts"):
+            bright = native.arrays[1 if native.layout.model == "rgb" else 0]  # green is most of luma
+            small = thumbnail(bright, native.layout.bit_depth, None if region is None else hole)
+            starts = cuts.push(small)
+        yield Held(frame=frame, region=region, starts_shot=starts)
+
+
+def paint_frames(
+    frames: Iterable[Held], engine: Engine, grid: Grid, *, clock: StageClock, multiple_px: int = 1
+) -> Iterator[tuple[Held, Painted | None]]:
+    """Each frame in order, with its paint where it has a hole."""
+    source = iter(frames)
+    window: deque[Held] = deque()  # of one shot, never longer than a piece with its margins
+    before = 0  # frames at the window's head that have gone out already and serve as margin
+    waiting: list[Painted | None] = []  # the last piece's paint of the frames after its core
+    following: Held | None = next(source, None)
+
+    while following is not None or before < len(window):
+        wanted = before + grid.core + grid.joint + grid.margin
+        while following is not None and len(window) < wanted and not (window and following.starts_shot):
+            window.append(following)
+            following = next(source, None)
+        is_whole_shot = len(window) < wanted
+        if window[before].region is None:
+            yield window[before], None
+            before, waiting = before + 1, waiting[1:]
+        else:
+            core = min(grid.core, len(window) - before)
+            owed = min(core + grid.joint, len(window) - before)
+            while core > 1 and window[before + core - 1].region is None:
+                core -= 1  # frames without a hole at the end cost nothing; the next piece begins behind them
+            owed = owed if core == grid.core else core
+            with clock.time("paint"):
+                paint = paint_piece(list(window), (before, before + owed), engine, multiple_px=multiple_px)
+            for n in range(min(len(waiting), owed)):
+                paint[n] = _cross_fade(waiting[n], paint[n], (n + 1) / (len(waiting) + 1))
+            for n in range(core):
+                yield window[before + n], paint[n]
+            before, waiting = before + core, paint[core:]
+        if before == len(window) and is_whole_shot:
+            window.clear()
+            before, waiting = 0, []
+        while before > grid.margin:
+            window.popleft()
+            before -= 1
+
+
+def paint_piece(
+    window: Sequence[Held], core: tuple[int, int], engine: Engine, *, multiple_px: int = 1
+) -> list[Painted | None]:
+    """Paint of the window's frames in the half-open range `core`; None for those without a hole.
+
+    All frames of the window belong to one shot; those outside the core are there to be looked at.
+    """
+    first, stop = core
+    owed = [held for held in window[first:stop] if held.region is not None]
+    if not owed:
+        return [None] * (stop - first)
+    native = owed[0].frame.native
+    assert native is not None
+    width, height = native.width_px, native.height_px
+    sheets = [_empty_sheet(held) for held in window[first:stop]]
+    for box in crop_boxes([held.region for held in owed if held.region], width, height):
+        clip = _clip(window, core, box, height, multiple_px)
+        painting = engine.fill(clip)
+        for sheet, held, image, origin in zip(
+            sheets, window[first:stop], painting.images, painting.origin, strict=True
+        ):
+            if sheet is None or held.region is None:
+                continue
+            if (shared := shared_box(held.region.box_xyxy, box)) is not None:
+                x0, y0 = held.region.box_xyxy[:2]
+                cut(sheet.image, shared, (x0, y0))[...] = cut(image, shared, box[:2])
+                cut(sheet.origin, shared, (x0, y0))[...] = cut(origin, shared, box[:2])
+    return list(sheets)
+
+
+def crop_boxes(regions: Sequence[Region], width_px: int, height_px: int) -> list[Box]:
+    """The crops that one piece's engine is shown: holes near each other share one; each with its surroundings."""
+    context = context_px(max(region.largest_px for region in regions), height_px)
+    coarse = np.zeros((-(-height_px // _COARSE_PX), -(-width_px // _COARSE_PX)), np.uint8)
+    for region in dict.fromkeys(regions):  # a still mask is one region for all its frames
+        x0, y0 = region.box_xyxy[:2]
+        ys, xs = np.nonzero(region.blank)
+        coarse[(ys + y0) // _COARSE_PX, (xs + x0) // _COARSE_PX] = 1
+    reach = -(-context // _COARSE_PX)
+    near = cv2.dilate(coarse, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
+    count, groups = cv2.connectedComponents(near)
+    boxes = []
+    for group in range(1, count):
+        box = bounding_box((groups == group) & (coarse > 0))
+        if box is not None:
+            x0, y0, x1, y1 = (side * _COARSE_PX for side in box)
+            boxes.append(grow_box((x0, y0, x1, y1), context, width_px, height_px))
+    return merge_boxes(boxes)
+
+
+def context_px(hole_px: int, height_px: int) -> int:
+    """How much of the surroundings an engine is shown on each side of a hole of that longest side.
+
+    Half the hole's size, so that camera motion can be told from its surroundings, and at least the band in which
+    motion next to a hole is not to be trusted (about 50 px at 240 lines, growing slower than the picture).
+    """
+    return int(max(40 + 0.05 * height_px, 0.5 * hole_px))
+
+
+def _clip(window: Sequence[Held], core: tuple[int, int], box: Box, height_px: int, multiple_px: int) -> Clip:
+    height, width = box[3] - box[1], box[2] - box[0]
+    down, right = -height % multiple_px, -width % multiple_px
+    first = window[0].frame.crop((0, 0, 1, 1))
+    images = np.empty((len(window), height + down, width + right, 3), first.dtype)
+    holes = np.zeros(images.shape[:3], bool)
+    for n, held in enumerate(window):
+        images[n, :height, :width] = held.frame.crop(box)
+        if held.region is not None and (shared := shared_box(held.region.box_xyxy, box)) is not None:
+            cut(holes[n], shared, box[:2])[...] = cut(held.region.blank, shared, held.region.box_xyxy[:2])
+            images[n][holes[n]] = 0
+    for array in (images, holes):  # up to the engine's multiple by repeating the last row and column
+        array[:, height:, :width] = array[:, height - 1 : height, :width]
+        array[:, :, width:] = array[:, :, width - 1 : width]
+    return Clip(
+        images=images,
+        holes=holes,
+        start=window[0].frame.index,
+        core=core,
+        box_xyxy=box,
+        frame_height_px=height_px,
+    )
+
+
+def _empty_sheet(held: Held) -> Painted | None:
+    if held.region is None:
+        return None
+    image = held.frame.crop(held.region.box_xyxy)
+    image[held.region.blank] = 0
+    return Painted(image=image, origin=np.zeros(image.shape[:2], np.uint8))
+
+
+def _cross_fade(old: Painted | None, new: Painted | None, share: float) -> Painted | None:
+    """Two paintings of one frame: `share` of the new one; the origin of whichever weighs more."""
+    if old is None or new is None:
+        return new
+    image = np.rint(old.image + share * (new.image.astype(np.float32) - old.image)).astype(new.image.dtype)
+    return Painted(image=image, origin=new.origin if share >= 0.5 else old.origin)

@@ -1,0 +1,107 @@
+"""Two videos side by side, as a video and as a sheet of frames with their difference."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from cleanplate.base.color import from_rgb
+from cleanplate.base.errors import MediaError, UsageError
+from cleanplate.base.pixels import PIXEL_FORMATS, stored_layout
+from cleanplate.base.report import Progress, Watch
+from cleanplate.base.settings import Encode
+from cleanplate.base.types import Planes, VideoInfo
+from cleanplate.decode import VideoReader, open_video
+from cleanplate.save import VideoWriter, check_output
+from cleanplate.tasks.sheet import check_picture, eight_bit, write_sheet
+
+_DIFFERENCE_GAIN = 8
+"makes a difference of one level visible"
+_SHEET_ROWS = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """What was written, and how far the two differ."""
+
+    video: Path
+    sheet: Path
+    frames: int
+    largest_difference: int
+    "of all samples of the sheet's frames, on the 0-255 scale"
+    warnings: list[str]
+
+
+def compare(a: str | Path, b: str | Path, *, output: str | Path, watch: Watch | None = None) -> Comparison:
+    """Write A and B side by side as a video, and a PNG of the same name: A, B and 8 times their difference.
+
+    The video takes A's timing and sound. Raises `UsageError` if the sizes differ, `MediaError` for what cannot be read.
+    """
+    output = Path(output)
+    sheet = output.with_suffix(".png")
+    check_picture(sheet)
+    with open_video(a) as left, open_video(b) as right:
+        _check_sizes(left, right)
+        info = _side_by_side(left.info)
+        check_output(output, info, Encode())
+        if output.suffix == "" or (output.exists() and output.samefile(b)):
+            raise UsageError(f"'{output}' cannot take the comparison; name a new video file, like compare.mp4")
+        total = min(len(left.timestamps()), len(right.timestamps()))
+        chosen = {(2 * n + 1) * total // (2 * _SHEET_ROWS) for n in range(_SHEET_ROWS)}
+        layout = stored_layout(PIXEL_FORMATS[info.pixel_format], info.color, info.height_px)
+        box = (0, 0, info.width_px, info.height_px)
+        rows, names, count, largest = [], [], 0, 0
+        frames_a, frames_b = iter(left), iter(right)
+        with VideoWriter(output, info, Encode()) as writer:
+            while (one := next(frames_a, None)) is not None and (two := next(frames_b, None)) is not None:
+                pictures = one.image, two.image
+                if info.bit_depth == 8:
+                    pictures = eight_bit(pictures[0]), eight_bit(pictures[1])
+                planes = from_rgb(np.concatenate(pictures, axis=1), box, layout, info.width_px, info.height_px)
+                writer.write(replace(one, native=Planes(arrays=planes, layout=layout)))
+                if count in chosen:
+                    seen_a, seen_b = eight_bit(pictures[0]), eight_bit(pictures[1])
+                    apart = np.abs(seen_a.astype(np.int16) - seen_b)
+                    largest = max(largest, int(apart.max()))
+                    rows.append([seen_a, seen_b, np.minimum(apart * _DIFFERENCE_GAIN, 255).astype(np.uint8)])
+                    names.append(f"frame {count}")
+                count += 1
+                if watch is not None:
+                    watch(Progress(stage="compare", done=count, total=total))
+            if not rows:
+                raise MediaError(f"no frame of '{a}' and '{b}' can be decoded; check the files with a player")
+        warnings = list(writer.warnings)
+        if one is not None or next(frames_b, None) is not None:
+            warnings.append(f"one video is longer; only the first {count} frames were compared")
+    write_sheet(rows, (f"A: {Path(a).name}", f"B: {Path(b).name}", f"difference x {_DIFFERENCE_GAIN}"), names, sheet)
+    return Comparison(
+        video=output,
+        sheet=sheet,
+        frames=count,
+        largest_difference=largest,
+        warnings=warnings,
+    )
+
+
+def _check_sizes(a: VideoReader, b: VideoReader) -> None:
+    size_a, size_b = (f"{reader.info.width_px}x{reader.info.height_px}" for reader in (a, b))
+    if size_a != size_b:
+        raise UsageError(f"'{a.info.path}' is {size_a}, but '{b.info.path}' is {size_b}; compare videos of one size")
+
+
+def _side_by_side(info: VideoInfo) -> VideoInfo:
+    """A's description for a picture twice as wide that any player shows: upright H.264, 4:2:0, 8 or 10 bit."""
+    depth = 8 if info.bit_depth == 8 else 10
+    matrix = info.color.matrix if info.color.matrix not in (0, 2, 3) else (6 if info.height_px <= 576 else 1)
+    return replace(
+        info,
+        width_px=2 * info.width_px,
+        rotation_deg=0,
+        is_flipped=False,
+        bit_depth=depth,
+        pixel_format="yuv420p" if depth == 8 else "yuv420p10le",
+        codec="h264",
+        color=replace(info.color, matrix=matrix, full_range=False, chroma_location="left"),
+    )

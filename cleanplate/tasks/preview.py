@@ -1,0 +1,109 @@
+"""A contact sheet before the long run: a few frames, their holes, and the result."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cleanplate.base.arrays import cut
+from cleanplate.base.errors import MediaError, UsageError
+from cleanplate.base.report import StageClock
+from cleanplate.decode import open_video
+from cleanplate.mask.stored import StoredMasks, make_masks
+from cleanplate.paint.engine import engine_options, engine_spec, make_engine
+from cleanplate.paste import paste
+from cleanplate.pieces import Held, hold, paint_piece
+from cleanplate.tasks.remove import Boxes, Paths, Polygons, mask_sources
+from cleanplate.tasks.sheet import check_picture, eight_bit, write_sheet
+
+_HOLE_RGB = (255, 64, 64)
+
+
+def preview(
+    video: str | Path,
+    *,
+    output: str | Path,
+    mask: Paths = (),
+    box: Boxes = (),
+    polygon: Polygons = (),
+    invert: bool = False,
+    engine: str = "flowfill",
+    options: Mapping[str, Any] | None = None,
+    grow_px: int = 4,
+    feather_px: int = 2,
+    count: int = 4,
+    rate: Fraction | int | None = None,
+) -> list[int]:
+    """Write a PNG with a row for each of `count` frames: the frame, its hole, the result. Returns their indices.
+
+    The frames are spread evenly over those with a hole; each is painted from the frames around it, as in a run.
+    Masks and errors are those of `remove`.
+    """
+    check_picture(Path(output))
+    if not 1 <= count <= 64:
+        raise UsageError(f"{count} frames were asked for; a sheet holds 1 to 64")
+    spec = engine_spec(engine)
+    engine_options(engine, options or {})
+    sources = mask_sources(mask, box, polygon)
+    rows, names, chosen = [], [], []
+    with open_video(video, None if rate is None else Fraction(rate)) as reader, tempfile.TemporaryDirectory() as folder:
+        times = reader.timestamps()
+        make_masks(sources, reader.info, times, Path(folder), invert=invert, warn=lambda _: None)
+        stored = StoredMasks(Path(folder))
+        wanted = _spread([n for n, (pts, _) in enumerate(times) if not stored.is_empty(pts)], count)
+        frames = hold(
+            ((frame, stored.labels(frame.pts)) for frame in reader),
+            grow_px=grow_px,
+            feather_px=feather_px,
+            clock=StageClock(),
+        )
+        ready = make_engine(engine, options)
+        for window, at in _windows(frames, wanted, spec.margin_frames):
+            held = window[at]
+            result, marked = held.frame, eight_bit(held.frame.image)
+            (paint,) = paint_piece(window, (at, at + 1), ready, multiple_px=spec.multiple_px)
+            if paint is not None and held.region is not None:
+                result = paste(result, held.region, paint.image)
+                inside = cut(marked, held.region.box_xyxy)
+                inside[held.region.grown] = inside[held.region.grown] // 2 + np.array(_HOLE_RGB, np.uint8) // 2
+            rows.append([eight_bit(held.frame.image), marked, eight_bit(result.image)])
+            names.append(f"frame {held.frame.index} at {float(held.frame.pts * reader.info.time_base):.3f} s")
+            chosen.append(held.frame.index)
+    if not rows:
+        raise MediaError(f"no frame of '{video}' with a hole can be decoded; check the file with a player")
+    write_sheet(rows, ("frame", "hole", "result"), names, Path(output))
+    return chosen
+
+
+def _spread(indices: Sequence[int], count: int) -> list[int]:
+    """`count` of them, evenly spread; the middle one for one."""
+    count = min(count, len(indices))
+    return [indices[(2 * n + 1) * len(indices) // (2 * count)] for n in range(count)]
+
+
+def _windows(frames: Iterable[Held], wanted: Sequence[int], margin: int) -> Iterator[tuple[list[Held], int]]:
+    """(frames of its shot at most `margin` away, position among them) for each wanted frame index."""
+    recent: deque[tuple[int, Held]] = deque(maxlen=2 * margin + 1)
+    left = deque(wanted)
+    shot = 0
+
+    def around(index: int) -> tuple[list[Held], int]:
+        own = next(number for number, held in recent if held.frame.index == index)
+        near = [held for number, held in recent if number == own and abs(held.frame.index - index) <= margin]
+        return near, next(n for n, held in enumerate(near) if held.frame.index == index)
+
+    for held in frames:
+        shot += held.starts_shot
+        recent.append((shot, held))
+        while left and held.frame.index >= left[0] + margin:
+            yield around(left.popleft())
+        if not left:
+            return
+    while left and recent and left[0] <= recent[-1][1].frame.index:  # the video's last frames have less after them
+        yield around(left.popleft())

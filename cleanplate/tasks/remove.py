@@ -1,0 +1,137 @@
+"""Take something out of a video: the mask pass, then the fill pass.
+
+report = remove("in.mp4", mask="mask.png", output="out.mp4")
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from cleanplate.base.report import Report, Watch, report_path
+from cleanplate.base.settings import MEMORY_DEFAULT_BYTES, Encode, Job
+from cleanplate.base.types import Box
+from cleanplate.chain import run
+from cleanplate.decode import open_video
+from cleanplate.mask.maker import MaskSource, Points
+from cleanplate.mask.stored import MaskSummary, make_masks
+from cleanplate.paint.engine import engine_options
+from cleanplate.save import check_output
+
+Paths = str | Path | Sequence[str | Path]
+Boxes = str | Box | Sequence[str | Box]
+Polygons = str | Points | Sequence[str | Points]
+
+
+def remove(
+    video: str | Path,
+    *,
+    output: str | Path,
+    mask: Paths = (),
+    box: Boxes = (),
+    polygon: Polygons = (),
+    invert: bool = False,
+    engine: str = "flowfill",
+    options: Mapping[str, Any] | None = None,
+    grow_px: int = 4,
+    feather_px: int = 2,
+    codec: str | None = None,
+    crf: float | None = None,
+    preset: str | None = None,
+    lossless: bool = False,
+    rate: Fraction | int | None = None,
+    memory_bytes: int = MEMORY_DEFAULT_BYTES,
+    verify: bool = False,
+    watch: Watch | None = None,
+) -> Report:
+    """Paint what the masks cover, everywhere else leave the video as it is, and prove it.
+
+    video: a file or a folder of images; output: a file, or a folder of PNGs if the name has no suffix.
+    mask: pictures, folders or videos of masks; box: (x0, y0, x1, y1); polygon: ((x, y), ...); each one or several, also
+    as text with the time it holds: "mask.png@00:03-00:07". invert: masks from files mark what is to stay.
+    grow_px, feather_px: how far the hole is grown, and how much of that is blended.
+
+    Raises `UsageError` (also `MaskError`) for what cannot be asked for, `MediaError` for files that cannot be read or
+    written. On any error the output is not written and the input is as it was.
+    """
+    output = Path(output)
+    job = Job(
+        video=Path(video),
+        masks=Path(),
+        output=output,
+        engine=engine,
+        options=dict(options or {}),
+        grow_px=grow_px,
+        feather_px=feather_px,
+        encode=Encode(codec=codec, crf=crf, preset=preset, lossless=lossless),
+        rate=None if rate is None else Fraction(rate),
+        memory_bytes=memory_bytes,
+        verify=verify,
+    )
+    engine_options(engine, job.options)
+    sources = mask_sources(mask, box, polygon)
+    warnings: list[str] = []
+    with open_video(job.video, job.rate) as reader:
+        check_output(output, reader.info, job.encode)  # before any work is done
+        folder = Path(tempfile.mkdtemp(prefix=f".{output.name}.", suffix=".masks", dir=output.parent))
+        try:
+            make_masks(sources, reader.info, reader.timestamps(), folder, invert=invert, warn=warnings.append)
+            report = run(replace(job, masks=folder), watch)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+    report = replace(report, warnings=warnings + report.warnings)
+    report.write(report_path(output))
+    return report
+
+
+def mask(
+    video: str | Path,
+    *,
+    output: str | Path,
+    mask: Paths = (),
+    box: Boxes = (),
+    polygon: Polygons = (),
+    invert: bool = False,
+    rate: Fraction | int | None = None,
+) -> tuple[MaskSummary, list[str]]:
+    """The mask pass alone: stored masks in the folder `output`, and the sentences about what had to be repaired.
+
+    `fill_video` takes the folder, and so does `mask=` of `remove`.
+    """
+    warnings: list[str] = []
+    sources = mask_sources(mask, box, polygon)
+    with open_video(video, None if rate is None else Fraction(rate)) as reader:
+        summary = make_masks(
+            sources, reader.info, reader.timestamps(), Path(output), invert=invert, warn=warnings.append
+        )
+    return summary, warnings
+
+
+def mask_sources(mask: Paths, box: Boxes, polygon: Polygons) -> list[MaskSource]:
+    """The masks as the mask stage takes them. Raises `UsageError` for text or numbers that are none."""
+    paths = [mask] if isinstance(mask, str | Path) else mask
+    sources = [MaskSource.parse_file(str(path)) for path in paths]
+    for one in _several(box, depth=1):
+        text = one if isinstance(one, str) else ",".join(map(str, one))
+        sources.append(MaskSource.parse_box(text))
+    for one in _several(polygon, depth=2):
+        text = one if isinstance(one, str) else " ".join(",".join(map(str, point)) for point in one)
+        sources.append(MaskSource.parse_polygon(text))
+    return sources
+
+
+def _several(given: Any, depth: int) -> list[Any]:
+    """A list of shapes from one shape or several; a shape is text, or numbers nested `depth` deep."""
+    if isinstance(given, str):
+        return [given]
+    inner = given
+    for _ in range(depth):
+        if isinstance(inner, str) or not len(inner):
+            return list(given)
+        inner = inner[0]
+    return [given] if isinstance(inner, int | float) else list(given)

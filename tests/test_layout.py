@@ -1,0 +1,145 @@
+"""Who may import whom, judged from the syntax tree: imports inside functions count too."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "cleanplate"
+FILES = sorted(PACKAGE.rglob("*.py"))
+STAGES = {"decode", "mask", "motion", "paint", "paste", "save"}
+ARROWS = {("paint", "motion"), ("mask", "motion")}
+
+# Who may use a library: the rooms (first folder or file under the package) named, and nobody else.
+LIBRARIES = {
+    "av": {"decode", "save", "mask/stored", "bench"},
+    "torch": {"nets"},
+    "gradio": {"apps/ui"},
+    "ray": {"apps/cluster"},
+    "typer": {"apps/cli"},
+    "click": {"apps/cli"},
+    "rich": {"apps/cli"},
+}
+STANDARD = set(sys.stdlib_module_names)
+
+
+def room(path: Path) -> str:
+    """The part of the package a file belongs to: `save_encode.py` is part of `save`, `mask/align.py` of `mask`."""
+    first = path.relative_to(PACKAGE).parts[0]
+    return first.removesuffix(".py").split("_")[0] if first.endswith(".py") else first
+
+
+def allowed_rooms(name: str) -> set[str]:
+    if name == "base":
+        return {"base"}
+    if name in STAGES:
+        return {"base", name} | {to for who, to in ARROWS if who == name}
+    tables = STAGES | {"base", "pieces", "chain"}
+    return {
+        "pieces": STAGES | {"base"},
+        "chain": STAGES | {"base", "pieces"},
+        "tasks": tables | {"tasks"},
+        "bench": tables | {"tasks", "bench"},
+        "train": {"base", "paint", "motion", "bench", "train"},
+        "apps": tables | {"tasks", "bench", "train", "apps"},
+    }[name]
+
+
+def imports(path: Path) -> set[str]:
+    """Full names of all modules a file imports, also inside functions; those for type checkers only left out."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    typing_only = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    found = set()
+    for node in ast.walk(tree):
+        if id(node) in typing_only:
+            continue
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            found.add(node.module or "")
+    return found
+
+
+def ours(name: str) -> str | None:
+    parts = name.split(".")
+    if parts[0] != "cleanplate":
+        return None
+    return parts[1].split("_")[0] if len(parts) > 1 else ""
+
+
+def source_files() -> list[Path]:
+    return [path for path in FILES if path.parent != PACKAGE or path.name not in ("__init__.py", "__main__.py")]
+
+
+@pytest.mark.parametrize("path", source_files(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_rooms_import_only_inwards(path: Path):
+    may = allowed_rooms(room(path))
+    wrong = {name for name in imports(path) if (to := ours(name)) is not None and to not in may}
+    assert not wrong, f"{path.relative_to(PACKAGE)} imports {wrong}; '{room(path)}' may import {sorted(may)}"
+
+
+@pytest.mark.parametrize("path", source_files(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_libraries_stay_in_their_rooms(path: Path):
+    place = str(path.relative_to(PACKAGE).with_suffix(""))
+    for name in imports(path):
+        library = name.split(".")[0]
+        if library in LIBRARIES:
+            may = LIBRARIES[library]
+            assert any(place.startswith(p) or f"/{p}/" in f"/{place}" for p in may), f"{place} imports {library}"
+
+
+def test_base_needs_numpy_only():
+    # numba: colour conversion, which decode and paste must share. platformdirs: where the cache of weights lies.
+    extra = {"color.py": {"numba"}, "weights.py": {"platformdirs"}}
+    for path in (PACKAGE / "base").glob("*.py"):
+        outside = {name.split(".")[0] for name in imports(path)} - STANDARD - {"numpy", "cleanplate"}
+        assert outside <= extra.get(path.name, set()), f"base/{path.name} imports {outside}"
+
+
+def test_nobody_imports_apps():
+    for path in FILES:
+        if room(path) != "apps" and path.name != "__main__.py":
+            assert not any(name.startswith("cleanplate.apps") for name in imports(path)), path
+
+
+def test_only_paste_and_save_make_planes_of_their_own():
+    # A sample of the video is replaced in paste alone; decode makes planes, compare and arrays make new pictures.
+    makers = {str(path.relative_to(PACKAGE)) for path in FILES if "Planes(" in path.read_text(encoding="utf-8")}
+    assert makers <= {
+        "base/types.py",
+        "decode.py",
+        "decode_images.py",
+        "paste.py",
+        "tasks/arrays.py",
+        "tasks/compare.py",
+    }
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    code = "import sys, cleanplate; print([m for m in ('torch', 'cv2', 'av', 'numba', 'scipy') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_all_public_names_exist():
+    import cleanplate
+
+    assert sorted(cleanplate.__all__) == sorted(cleanplate._WHERE)
+    for name in cleanplate.__all__:
+        assert getattr(cleanplate, name) is not None
+
+
+def test_files_stay_small():
+    for path in [*FILES, *Path(__file__).parent.rglob("*.py")]:
+        lines = len(path.read_text(encoding="utf-8").splitlines())
+        assert lines <= 500 or "nets" in path.parts, f"{path.name} has {lines} lines; the most is 500"

@@ -1,0 +1,87 @@
+"""Hand-overs between threads: order, bounds, and exceptions that come out on the other side."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from cleanplate.base.threads import Sink, prefetch
+
+
+def test_prefetch_keeps_order_and_never_runs_far_ahead():
+    made = []
+
+    def items():
+        for n in range(50):
+            made.append(n)
+            yield n
+
+    got = []
+    for n in prefetch(items(), 3, "test"):
+        got.append(n)
+        assert len(made) - len(got) <= 3 + 2  # the queue, one in hand on each side
+    assert got == list(range(50))
+
+
+def test_prefetch_raises_what_the_source_raised():
+    def items():
+        yield 1
+        raise KeyError("broken")
+
+    with pytest.raises(KeyError, match="broken"):
+        list(prefetch(items(), 2, "test"))
+
+
+def test_leaving_early_joins_the_thread():
+    def forever():
+        n = 0
+        while True:
+            yield (n := n + 1)
+
+    ahead = prefetch(forever(), 2, "cleanplate-early")
+    assert next(ahead) == 1
+    ahead.close()
+    assert not [thread for thread in threading.enumerate() if thread.name == "cleanplate-early"]
+
+
+def test_sink_consumes_all_in_order():
+    got = []
+    with Sink(got.append, 2, "test") as sink:
+        for n in range(20):
+            sink.put(n)
+    assert got == list(range(20))
+
+
+def test_sink_raises_what_the_consumer_raised():
+    def consume(_):
+        raise OSError("disk full")
+
+    def feed():
+        with Sink(consume, 2, "test") as sink:
+            for n in range(1000):
+                sink.put(n)
+
+    with pytest.raises(OSError, match="disk full"):
+        feed()
+
+
+def test_sink_drops_the_rest_when_an_exception_is_on_its_way():
+    held = threading.Event()
+    got = []
+
+    def consume(item):
+        held.wait(5)
+        got.append(item)
+
+    def feed():
+        with Sink(consume, 8, "test") as sink:
+            for n in range(8):
+                sink.put(n)
+            held.set()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        feed()
+    assert len(got) <= 8
+    assert not [thread for thread in threading.enumerate() if thread.name == "test"]
