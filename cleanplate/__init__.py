@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from cleanplate.tasks.arrays import fill
     from cleanplate.tasks.compare import compare
     from cleanplate.tasks.preview import preview
-    from cleanplate.tasks.remove import mask, remove
+    from cleanplate.tasks.remove import make_masks, remove
 
 _WHERE = {
     "CleanplateError": "base.errors",
@@ -56,7 +56,7 @@ _WHERE = {
     "fill": "tasks.arrays",
     "compare": "tasks.compare",
     "preview": "tasks.preview",
-    "mask": "tasks.remove",
+    "make_masks": "tasks.remove",
     "remove": "tasks.remove",
 }
 
@@ -78,7 +78,7 @@ __all__ = [
     "UsageError",
     "compare",
     "fill",
-    "mask",
+    "make_masks",
     "preview",
     "remove",
     "run",

@@ -8,12 +8,12 @@ The masks were stored by the mask pass. Decoding and encoding run in threads of 
 from __future__ import annotations
 
 import zlib
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from importlib.metadata import version
 
 import numpy as np
 
-from cleanplate.base.arrays import box_area, grow_box, union_box
 from cleanplate.base.errors import MediaError, ProofError
 from cleanplate.base.pixels import PIXEL_FORMATS
 from cleanplate.base.plan import Grid, plan_grid
@@ -26,7 +26,7 @@ from cleanplate.decode import VideoReader, open_video
 from cleanplate.mask.stored import StoredMasks
 from cleanplate.paint.engine import EngineSpec, engine_spec, make_engine
 from cleanplate.paste import paste
-from cleanplate.pieces import Held, Painted, context_px, hold, paint_frames
+from cleanplate.pieces import Held, Painted, hold, largest_crop_px, paint_frames
 from cleanplate.save import VideoWriter, check_output
 
 _AHEAD_FRAMES = 8
@@ -42,7 +42,7 @@ def run(job: Job, watch: Watch | None = None) -> Report:
     return _Run(job, watch).run()
 
 
-def plan(info: VideoInfo, masks: StoredMasks, spec: EngineSpec, budget_bytes: int) -> Grid:
+def plan(info: VideoInfo, masks: StoredMasks, spec: EngineSpec, *, grow_px: int, budget_bytes: int) -> Grid:
     """The grid of pieces for a video and its stored masks, from facts that are known before decoding."""
     form = PIXEL_FORMATS[info.pixel_format]
     sample_bytes = np.dtype(form.dtype).itemsize
@@ -51,27 +51,23 @@ def plan(info: VideoInfo, masks: StoredMasks, spec: EngineSpec, budget_bytes: in
     return plan_grid(
         core_frames=spec.core_frames,
         margin_frames=spec.margin_frames,
-        crop_px=_largest_crop_px(info, masks, spec.core_frames),
+        crop_px=_largest_crop_px(info, masks, spec, grow_px),
         crop_bytes_per_px=3 * sample_bytes + 1 + spec.bytes_per_px,
         frame_bytes=int(samples * sample_bytes * (1 + chroma)),
         budget_bytes=budget_bytes,
     )
 
 
-def _largest_crop_px(info: VideoInfo, masks: StoredMasks, core_frames: int) -> int:
-    """Samples of the largest crop that holes of `core_frames` neighbouring frames can call for."""
+def _largest_crop_px(info: VideoInfo, masks: StoredMasks, spec: EngineSpec, grow_px: int) -> int:
+    """Samples of the largest crop that the holes of one piece can call for, wherever the piece begins."""
     spans = masks.spans
+    starts = [span.index for span in spans]
     largest = 0
-    for n, span in enumerate(spans):
-        boxes = []
-        for later in spans[n:]:
-            if later.index >= span.index + core_frames:
-                break
-            if later.box_xyxy is not None:
-                boxes.append(later.box_xyxy)
-        if (box := union_box(boxes)) is not None:
-            context = context_px(max(box[2] - box[0], box[3] - box[1]), info.height_px)
-            largest = max(largest, box_area(grow_box(box, context, info.width_px, info.height_px)))
+    for first in range(0, masks.frame_count, spec.core_frames):
+        # Two cores' worth: a piece that begins anywhere in this stretch ends inside it.
+        stop = bisect_left(starts, first + 2 * spec.core_frames)
+        boxes = {box for span in spans[bisect_right(starts, first) - 1 : stop] for box in span.boxes_xyxy}
+        largest = max(largest, largest_crop_px(boxes, grow_px, info.width_px, info.height_px))
     return largest
 
 
@@ -95,7 +91,7 @@ class _Run:
                 info = reader.info
                 check_output(job.output, info, job.encode)
                 masks.check_size(info.width_px, info.height_px)
-                grid = plan(info, masks, self.spec, job.memory_bytes)
+                grid = plan(info, masks, self.spec, grow_px=job.grow_px, budget_bytes=job.memory_bytes)
                 with VideoWriter(job.output, info, job.encode) as writer:
 
                     def write(frame: Frame) -> None:
@@ -223,7 +219,7 @@ def _checksum(planes: Planes) -> int:
     """CRC-32 of all samples."""
     found = 0
     for array in planes.arrays:
-        found = zlib.crc32(np.ascontiguousarray(array), found)
+        found = zlib.crc32(array.tobytes(), found)
     return found
 
 

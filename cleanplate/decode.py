@@ -90,6 +90,7 @@ class FileReader(VideoReader):
             start, length = stream.start_time, stream.duration
             self._end_pts = None if start is None or length is None else start + length
             self.info, self._layout = describe(path, container, stream, first)
+        self._step = round(1 / (self.info.rate * self.info.time_base)) if self.info.rate else 0
         self._stored = (first.width, first.height, first.format.name)
 
     def _first_picture(self, container: InputContainer, stream: VideoStream) -> VideoFrame:
@@ -108,9 +109,9 @@ class FileReader(VideoReader):
         # A picture lasts until the next one is shown, so each is handed out when the next one is known.
         held: Frame | None = None
         for index, picture in enumerate(self._pictures()):
-            pts = picture.pts if picture.pts is not None else picture.dts
-            if pts is None:
-                pts = held.pts + held.duration if held else self.info.start_pts
+            pts = picture.pts
+            if pts is None:  # raw streams and old containers say only how fast pictures follow each other
+                pts = held.pts + self._step if held else self.info.start_pts
             if held:
                 if pts <= held.pts:
                     raise MediaError(
@@ -118,7 +119,9 @@ class FileReader(VideoReader):
                         "the file's timestamps are damaged"
                     )
                 yield replace(held, duration=pts - held.pts)
-            held = Frame(index=index, pts=pts, duration=picture.duration or 0, native=self._planes(picture, index))
+            held = Frame(
+                index=index, pts=pts, duration=picture.duration or self._step, native=self._planes(picture, index)
+            )
         if held:
             yield replace(held, duration=self._last_duration(held.pts, held.duration))
 

@@ -21,7 +21,6 @@ from cleanplate.base.pixels import PIXEL_FORMATS, stored_layout, turned_layout
 from cleanplate.base.types import Color, PlaneLayout, Stream, VideoInfo
 
 _FIELD_ORDERS = {0: "unknown", 1: "progressive", 2: "tt", 3: "bb", 4: "tb", 5: "bt"}
-_CHROMA_LOCATIONS = {"left", "center", "topleft", "top", "bottomleft", "bottom"}
 # What FFmpeg may take a file for. Playlists are missing on purpose: they name other files and addresses.
 _KINDS = (
     "mov,matroska,avi,mpegts,mpeg,mpegvideo,m4v,flv,asf,ogg,mxf,mxf_opatom,nut,ivf,obu,av1,h264,hevc,vvc,dv,gif,apng,"
@@ -90,7 +89,7 @@ def describe(
         pixel_aspect=stream.sample_aspect_ratio or Fraction(1),
         rotation_deg=rotation_deg,
         is_flipped=is_flipped,
-        start_pts=first.pts if first.pts is not None else first.dts or 0,
+        start_pts=first.pts or 0,
         streams=tuple(_other(other) for other in container.streams if other.index != stream.index),
     )
     layout = stored_layout(form, color, first.height)
@@ -136,5 +135,5 @@ def _read_dump(container: InputContainer, stream: VideoStream) -> tuple[str, str
         av.logging.set_level(level)
     field_order = _FIELD_ORDERS.get(stream.codec_context.field_order, "unknown")
     line = re.search(rf"^  Stream #0:{stream.index}\b.*: Video: .*$", dump, re.MULTILINE)
-    words = re.findall(r"[a-z]+", line.group()) if line else []
-    return field_order, next((word for word in words if word in _CHROMA_LOCATIONS), "unspecified")
+    found = re.search(r"[(,] ?((?:top|bottom)?left|center|top|bottom)[,)]", line.group()) if line else None
+    return field_order, found.group(1) if found else "unspecified"

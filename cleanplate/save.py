@@ -22,6 +22,7 @@ from cleanplate.base.settings import Encode
 from cleanplate.base.types import Frame, VideoInfo
 from cleanplate.save_encode import plan_encode
 from cleanplate.save_images import FolderSink
+from cleanplate.save_streams import unheld_sound
 from cleanplate.save_video import FileSink
 
 
@@ -42,7 +43,13 @@ def check_output(output: str | Path, info: VideoInfo, encode: Encode) -> None:
     if output.suffix:
         if output.is_dir():
             raise UsageError(f"the output '{output}' is a folder; give a file name such as {output / 'out.mp4'}")
-        plan_encode(output, info, encode)
+        plan = plan_encode(output, info, encode)
+        sound = unheld_sound(info.path, plan.container) if info.codec != "images" else None
+        if sound:
+            raise UsageError(
+                f"a {output.suffix} file cannot hold the sound of the source (stream {sound[0]}, {sound[1]}); "
+                "name the output .mkv, which can"
+            )
         return
     if encode.codec is not None or encode.crf is not None or encode.preset is not None:
         raise UsageError(

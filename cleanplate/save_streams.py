@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from math import lcm
+from pathlib import Path
 from typing import Any
 
 import av
@@ -88,12 +90,9 @@ class CopiedStreams:
         self._targets[stream.index] = target
 
     def _place_for(self, stream: Any) -> Any:
-        if stream.type in ("data", "attachment") or stream.codec_context is None:
-            return None  # muxers would refuse them only once the header is written
-        try:
+        if _is_held(self._container, stream):
             return self._output.add_stream_from_template(stream, opaque=True)
-        except (ValueError, av.FFmpegError):
-            made = add_text_stream(self._output, _codec(stream))
+        made = add_text_stream(self._output, _codec(stream)) if stream.type == "subtitle" else None
         if made is None:
             return None
         target, self._recode[stream.index] = made
@@ -155,6 +154,32 @@ class CopiedStreams:
                 f"sound begins before zero, which Matroska cannot hold: everything starts "
                 f"{round(-self._early * 1000)} ms later"
             )
+
+
+def unheld_sound(path: Path, container: str) -> tuple[int, str] | None:
+    """Index and codec of the first audio stream of a file that a container cannot hold."""
+    with open_source(path) as source:
+        for stream in source.streams.audio:
+            if not _is_held(container, stream):
+                return stream.index, _codec(stream)
+    return None
+
+
+def open_source(path: Path) -> InputContainer:
+    """The source once more, for what is copied; decoding has shown that it is a video."""
+    return av.open(f"file:{path}", container_options={"protocol_whitelist": "file"})
+
+
+def _is_held(container: str, stream: Any) -> bool:
+    """Whether a container holds such a stream: tried out, for muxers refuse some only when they write the header."""
+    trial = av.open(io.BytesIO(), "w", format=container)
+    try:
+        trial.add_stream_from_template(stream, opaque=True)
+        trial.start_encoding()
+        trial.close()
+    except (ValueError, av.FFmpegError):
+        return False
+    return True
 
 
 def _codec(stream: Any) -> str:

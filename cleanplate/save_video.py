@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 from cleanplate.base.pixels import PIXEL_FORMATS, PixelFormat, turn_back
 from cleanplate.base.types import Frame, VideoInfo
 from cleanplate.save_encode import ENCODER_THREADS, EncodePlan
-from cleanplate.save_streams import CopiedStreams, muxer_options, stream_tags
+from cleanplate.save_signal import field_marker, signal_options
+from cleanplate.save_streams import CopiedStreams, muxer_options, open_source, stream_tags
 
+FIELD_ORDERS = {"progressive": 1, "tt": 2, "bb": 3, "tb": 4, "bt": 5}
 MATROSKA_CLOCK = 1000  # ticks a second, whatever the source's
 
 
@@ -32,18 +34,22 @@ class FileSink:
         self.warnings: list[str] = list(plan.warnings)
         self._source: InputContainer | None = None
         if info.codec != "images":
-            self._source = av.open(f"file:{info.path}", container_options={"protocol_whitelist": "file"})
+            self._source = open_source(info.path)
         options = muxer_options(plan.container, info, self._source)
         self._file = av.open(f"file:{part}", "w", format=plan.container, container_options=options)
         self._copied = CopiedStreams(self._source, self._file) if self._source else None
         self._stream = self._add_streams()
+        context = self._stream.codec_context
+        self._mark = field_marker(info, plan, context.width, context.height)
         self._span: tuple[int, int] | None = None  # first pts and the latest end, in ticks
+        self._count = 0
         self._first_dts = 0
         self._held: Packet[Any] | None = None  # the newest packet: the last one of all is finished differently
         self._is_rounded = False
 
     def write(self, frame: Frame) -> None:
         """Encode one frame and write what is ready."""
+        self._count += 1
         end = frame.pts + frame.duration
         self._span = (self._span[0], max(self._span[1], end)) if self._span else (frame.pts, end)
         self._is_rounded |= (frame.pts * self._info.time_base * MATROSKA_CLOCK).denominator != 1
@@ -53,6 +59,8 @@ class FileSink:
     def finish(self) -> None:
         """Write all that is left and close the file."""
         for packet in self._stream.encode(None):
+            if self._count <= 2:  # nothing to reorder, and x265 leaves the dts of so few unset
+                packet.dts = packet.pts
             self._take(packet)
         if self._held is not None:
             self._stretch(self._held)
@@ -111,13 +119,15 @@ class FileSink:
 
     def _add_video(self, source: VideoStream | None) -> VideoStream:
         info, plan = self._info, self._plan
+        options, lost = signal_options(info, plan, source)
+        self.warnings += lost
         turned = info.rotation_deg % 180 == 90
         stream = cast(
             VideoStream,
             self._file.add_stream(
                 plan.encoder,
                 rate=info.rate,
-                options=plan.options,
+                options=options,
                 width=info.height_px if turned else info.width_px,
                 height=info.width_px if turned else info.height_px,
                 time_base=info.time_base,
@@ -125,6 +135,7 @@ class FileSink:
         )
         context = stream.codec_context
         context.pix_fmt = plan.form.name
+        context.field_order = FIELD_ORDERS.get(info.field_order, 0)
         context.thread_count = ENCODER_THREADS
         context.color_primaries = plan.color.primaries
         context.color_trc = plan.color.transfer
@@ -158,7 +169,7 @@ class FileSink:
         picture.pts = frame.pts
         picture.duration = frame.duration
         picture.time_base = info.time_base
-        return picture
+        return self._mark(picture)
 
 
 def _rows(plane: Any, form: PixelFormat) -> NDArray[Any]:

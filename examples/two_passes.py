@@ -8,7 +8,7 @@ import cleanplate
 
 video, mask, output = sys.argv[1:4]
 with tempfile.TemporaryDirectory() as folder:
-    summary, warnings = cleanplate.mask(video, mask=mask, output=folder)
+    summary, warnings = cleanplate.make_masks(video, mask=mask, output=folder)
     print(f"{summary.holed_frames} of {summary.frame_count} frames have holes")
     for warning in warnings:
         print(f"warning: {warning}")

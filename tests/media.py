@@ -12,9 +12,10 @@ from typing import Any
 import av
 import numpy as np
 
+X265 = "lossless=1:log-level=none:bframes=2"
 QUICK = {
     "libx264": {"preset": "ultrafast", "qp": "0", "bf": "2"},
-    "libx265": {"preset": "ultrafast", "x265-params": "lossless=1:log-level=none:bframes=2"},
+    "libx265": {"preset": "ultrafast", "x265-params": X265},
 }
 
 
@@ -187,11 +188,15 @@ class Facts:
     chapters: list[tuple[Any, ...]]
     tags: dict[str, str]
     chroma: str
+    signals: tuple[list[bytes], list[bool]]
+    "HDR10's metadata of the first picture; whether each picture is interlaced"
 
 
 def facts(path: Path) -> Facts:
     """Look at a file with PyAV only."""
     samples, pictures, last, matrix = [], [], Fraction(0), b""
+    static: list[bytes] = []
+    fields = []
     with av.open(str(path)) as file:
         stream = file.streams.video[0]
         base = stream.time_base
@@ -199,6 +204,10 @@ def facts(path: Path) -> Facts:
             samples.append(samples_hash(frame))
             pictures.append(frame.pts * base)
             last = frame.pts * base + frame.duration * base
+            fields.append(frame.interlaced_frame)
+            if not static:
+                kinds = ("MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL")
+                static = [bytes(each) for each in map(frame.side_data.get, kinds) if each is not None]
             found = frame.side_data.get("DISPLAYMATRIX")
             matrix = bytes(found) if found is not None else b""
         context = stream.codec_context
@@ -238,6 +247,7 @@ def facts(path: Path) -> Facts:
         matrix=matrix,
         chapters=chapters,
         chroma=_chroma(path),
+        signals=(static, fields),
         **result,
     )
 

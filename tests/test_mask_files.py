@@ -144,9 +144,8 @@ def test_black_and_white_saved_with_a_palette(tmp_path, palette, hole, rest):
 
 
 def test_palette_without_background_is_pointed_out(tmp_path):
-    path = write_png(
-        tmp_path / "m.png", np.where(SHAPE, 2, 1), "palette", palette=bytes([9, 9, 9, 0, 0, 255, 255, 0, 0])
-    )
+    ramp = bytes(np.repeat(np.arange(256), 3).tolist())
+    path = write_png(tmp_path / "m.png", np.where(SHAPE, 200, 1), "palette", palette=ramp)
     (labels,), warnings = drawn(path)
     assert labels.all()
     assert "has no sample of index 0" in warnings[0]

@@ -98,9 +98,9 @@ def test_what_masks_json_says(tmp_path):
     assert facts["objects"] == [1, 2]
     assert facts["sources"] == ["0,0,4,4", "8,10,16,18@0.08-0.2"]
     assert facts["spans"] == [
-        {"index": 0, "pts": 0, "file": "000000.png", "box_xyxy": [0, 0, 4, 4], "hole_px": 16},
-        {"index": 2, "pts": 2, "file": "000002.png", "box_xyxy": [0, 0, 16, 18], "hole_px": 80},
-        {"index": 5, "pts": 5, "file": "000005.png", "box_xyxy": [0, 0, 4, 4], "hole_px": 16},
+        {"index": 0, "pts": 0, "file": "000000.png", "boxes_xyxy": [[0, 0, 4, 4]], "hole_px": 16},
+        {"index": 2, "pts": 2, "file": "000002.png", "boxes_xyxy": [[0, 0, 16, 18]], "hole_px": 80},
+        {"index": 5, "pts": 5, "file": "000005.png", "boxes_xyxy": [[0, 0, 4, 4]], "hole_px": 16},
     ]
 
 
@@ -282,9 +282,9 @@ def _set(facts, *path_and_value):
         (("spans", 0, "file", "/etc/passwd"), "is damaged"),
         (("spans", 0, "file", 7), "is damaged"),
         (("spans", 0, "file", None), "is damaged"),
-        (("spans", 0, "box_xyxy", [0, 0, 65, 4]), "is damaged"),
-        (("spans", 0, "box_xyxy", [0, 0, 4]), "is damaged"),
-        (("spans", 0, "box_xyxy", [4, 4, 4, 9]), "is damaged"),
+        (("spans", 0, "boxes_xyxy", [[0, 0, 65, 4]]), "is damaged"),
+        (("spans", 0, "boxes_xyxy", [[0, 0, 4]]), "is damaged"),
+        (("spans", 0, "boxes_xyxy", [[4, 4, 4, 9]]), "is damaged"),
         (("spans", 0, "hole_px", 10**9), "is damaged"),
         (("spans", 1, "index", 0), "is damaged"),
         (("spans", 1, "index", True), "is damaged"),
@@ -333,3 +333,15 @@ def test_links_out_of_the_folder(tmp_path):
 def test_every_palette_index_survives(tmp_path):
     labels = (np.arange(48 * 64) % 256).astype(np.uint8).reshape(48, 64)
     assert np.array_equal(StoredMasks(write(tmp_path / "m", [labels])).labels(0), labels)
+
+
+def test_holes_far_apart_get_boxes_of_their_own():
+    hole = np.zeros((1080, 1920), bool)
+    hole[50:130, 60:260] = True
+    hole[120:140, 250:300] = True
+    hole[900:980, 1600:1800] = True
+    assert stored.hole_groups(hole) == ((60, 50, 300, 140), (1600, 900, 1800, 980))
+    assert stored.hole_groups(hole[:800]) == ((60, 50, 300, 140),)
+    assert stored.hole_groups(hole[300:400]) == ()
+    hole[::200, ::200] = True  # too many to tell apart
+    assert stored.hole_groups(hole) == ((0, 0, 1801, 1001),)

@@ -29,7 +29,7 @@ class Untouched:
     "of those, samples that differ from the source"
     where: list[str] = field(default_factory=list)
     "the first few, e.g. 'frame 3, plane Y, x 10, y 20: 17 became 18'"
-    _last: tuple[Labels, NDArray[np.bool_]] | None = None
+    _last: tuple[Labels, list[tuple[NDArray[np.bool_], int]]] | None = None
 
     @property
     def verdict(self) -> str:
@@ -42,49 +42,65 @@ class Untouched:
         """Compare one frame's planes outside the grown hole. `labels`: (H, W), non-zero = hole."""
         self.frames += 1
         names = (*_PLANE_NAMES[before.layout.model], "A")
-        allowed: NDArray[np.bool_] | None = None
+        allowed = self._allowed(before, labels)
         for n, (old, new) in enumerate(zip(before.arrays, after.arrays, strict=True)):
-            if allowed is None and labels.any():
-                allowed = self._allowed(before, labels)
-            may = None if allowed is None else allowed
-            if may is not None and old.shape != labels.shape:
-                may = _on_chroma(may, before, old.shape)
-            self.samples += old.size - (0 if may is None else int(np.count_nonzero(may)))
+            may, may_count = allowed[old.shape != labels.shape]
+            self.samples += old.size - may_count
             if old is new:
                 continue
             differs = old != new
-            if may is not None:
-                differs &= ~may
+            differs &= ~may
+            if not differs.any():
+                continue
+            self.changed += int(np.count_nonzero(differs))
             for y, x in np.argwhere(differs)[: _MOST_NAMED - len(self.where)]:
                 self.where.append(f"frame {index}, plane {names[n]}, x {x}, y {y}: {old[y, x]} became {new[y, x]}")
-            self.changed += int(np.count_nonzero(differs))
 
-    def _allowed(self, planes: Planes, labels: Labels) -> NDArray[np.bool_]:
-        """(H, W) luma samples that may change: the mask grown by a disc, then to whole chroma samples."""
-        if self._last is not None and self._last[0] is labels:
-            return self._last[1]
-        grown = _disc(labels != 0, self.grow_px)
-        layout = planes.layout
-        for axis, step, block in ((0, layout.step_y, layout.block_y), (1, layout.step_x, layout.block_x)):
-            grown = _whole(grown, axis, step, -block)
-        self._last = (labels, grown)
-        return grown
+    def _allowed(self, planes: Planes, labels: Labels) -> list[tuple[NDArray[np.bool_], int]]:
+        """Samples that may change, and how many: in planes of full size, then in chroma planes.
+
+        The mask grown by a disc, then to whole chroma samples. Kept while the labels are the same array.
+        """
+        if self._last is None or self._last[0] is not labels:
+            layout = planes.layout
+            hole = labels != 0
+            grown = np.zeros_like(hole)
+            rows = _reach(hole.any(1), self.grow_px, layout.step_y, layout.block_y)
+            columns = _reach(hole.any(0), self.grow_px, layout.step_x, layout.block_x)
+            near = _disc(hole[rows, columns], self.grow_px)
+            near = _whole(near, 0, layout.step_y, 0 if rows.start else -layout.block_y)
+            near = _whole(near, 1, layout.step_x, 0 if columns.start else -layout.block_x)
+            grown[rows, columns] = near
+            has_chroma = any(plane.shape != labels.shape for plane in planes.arrays)
+            both = [grown, _on_chroma(grown, planes)] if has_chroma else [grown]
+            self._last = labels, [(may, int(np.count_nonzero(may))) for may in both]
+        return self._last[1]
+
+
+def _reach(line: NDArray[np.bool_], radius: int, step: int, block: int) -> slice:
+    """The part of an axis that samples marked on `line` reach when grown, beginning where a block of chroma does."""
+    marked = np.flatnonzero(line)
+    if not len(marked):
+        return slice(0, 0)
+    start = (int(marked[0]) - radius - block) // step * step + block
+    return slice(max(start, 0), int(marked[-1]) + radius + step + 1)
 
 
 def _disc(hole: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
     """Samples within `radius` (Euclidean) of the hole, by runs along the rows."""
-    rows = np.flatnonzero(hole.any(1))
+    height, width = hole.shape
     out = np.zeros_like(hole)
+    rows = np.flatnonzero(hole.any(1))
     if not len(rows):
         return out
-    height, width = hole.shape
-    for reach in sorted({int((radius**2 - dy**2) ** 0.5) for dy in range(radius + 1)}):
-        run = np.zeros((len(rows), width + 1), np.int32)
-        run[:, 1:] = np.cumsum(hole[rows], axis=1)
-        x = np.arange(width)
+    x = np.arange(width)
+    run = np.zeros((len(rows), width + 1), np.int32)
+    run[:, 1:] = np.cumsum(hole[rows], axis=1)
+    reaches = [int((radius**2 - dy**2) ** 0.5) for dy in range(radius + 1)]
+    for reach in sorted(set(reaches)):
         wide = run[:, np.minimum(x + reach, width - 1) + 1] > run[:, np.maximum(x - reach, 0)]
         for dy in range(-radius, radius + 1):
-            if int((radius**2 - dy**2) ** 0.5) == reach:
+            if reaches[abs(dy)] == reach:
                 inside = (rows + dy >= 0) & (rows + dy < height)
                 out[rows[inside] + dy] |= wide[inside]
     return out
@@ -92,7 +108,7 @@ def _disc(hole: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
 
 def _whole(hole: NDArray[np.bool_], axis: int, step: int, lead: int) -> NDArray[np.bool_]:
     """Each run of `step` samples along the axis True where any is; the first run is `step - lead` samples long."""
-    if step == 1:
+    if step == 1 or not hole.size:
         return hole
     length = hole.shape[axis]
     starts = np.concatenate([[0], np.arange(step - lead, length, step)]).astype(np.intp)
@@ -100,10 +116,11 @@ def _whole(hole: NDArray[np.bool_], axis: int, step: int, lead: int) -> NDArray[
     return np.repeat(np.logical_or.reduceat(hole, starts, axis=axis), lengths, axis=axis)
 
 
-def _on_chroma(allowed: NDArray[np.bool_], planes: Planes, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """The same on a chroma plane: every sample stands for the block that starts `step` samples after the last."""
+def _on_chroma(allowed: NDArray[np.bool_], planes: Planes) -> NDArray[np.bool_]:
+    """The same on a chroma plane: each sample stands for the block that starts `step` samples after the last."""
     layout = planes.layout
-    y = np.maximum(np.arange(shape[0]) * layout.step_y + layout.block_y, 0)
-    x = np.maximum(np.arange(shape[1]) * layout.step_x + layout.block_x, 0)
+    rows, columns = planes.arrays[1].shape
+    y = np.maximum(np.arange(rows) * layout.step_y + layout.block_y, 0)
+    x = np.maximum(np.arange(columns) * layout.step_x + layout.block_x, 0)
     on_chroma: NDArray[np.bool_] = allowed[np.ix_(y, x)]
     return on_chroma

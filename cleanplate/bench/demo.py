@@ -37,8 +37,8 @@ def main(folder: Path) -> None:
     _sheet(scene, holes, result, folder / "before-after.png")
     print()
     print("hole PSNR against the known clean plate, after encoding (higher is better):")
-    print(f"  cleanplate  {hole_psnr(result, scene.plate, holes):5.2f} dB")
-    print(f"  Telea       {hole_psnr(telea, scene.plate, holes):5.2f} dB")
+    print(f"  cleanplate  {hole_psnr(result, scene.plate, holes, data_range=255):5.2f} dB")
+    print(f"  Telea       {hole_psnr(telea, scene.plate, holes, data_range=255):5.2f} dB")
     print(f"video:                {folder / 'out.mp4'}")
     print(f"before/after picture: {folder / 'before-after.png'}")
 

@@ -50,7 +50,7 @@ def quality(_: Path) -> None:
             start = time.perf_counter()
             painting = fill(images, holes, engine=engine)
             seconds[engine] += time.perf_counter() - start
-            found.append(hole_psnr(painting.images, images, holes))
+            found.append(hole_psnr(painting.images, images, holes, data_range=255))
         print(f"{clip.name:16s} {scores['flowfill'][-1]:9.2f} {scores['opencv-telea'][-1]:9.2f}", flush=True)
     print(f"{'mean':16s} {np.mean(scores['flowfill']):9.2f} {np.mean(scores['opencv-telea']):9.2f}   wanted: 19.5 dB")
     each = {engine: 1000 * spent / frames for engine, spent in seconds.items()}

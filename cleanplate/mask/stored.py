@@ -17,11 +17,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import cv2
 import numpy as np
 
-from cleanplate.base.arrays import bounding_box
+from cleanplate.base.arrays import bounding_box, merge_boxes, union_box
 from cleanplate.base.errors import MaskError, MediaError, UsageError
-from cleanplate.base.types import Box, Labels, VideoInfo
+from cleanplate.base.types import Box, Hole, Labels, VideoInfo
 from cleanplate.mask.maker import MaskSource, Part, Scene, Timestamps, Warn, close_parts, open_parts, union
 from cleanplate.mask.stored_format import (
     INDEX_NAME,
@@ -37,6 +38,34 @@ from cleanplate.mask.stored_pictures import read_picture
 _CACHED_SPANS = 8
 _PART_NAME = f"{INDEX_NAME}.part"
 "there while the folder is being written: says that the numbered PNGs are ours"
+
+
+_GROUP_PX = 32
+"holes whose cells of this size touch are one group"
+_MOST_GROUPS = 16
+
+
+def hole_groups(hole: Hole) -> tuple[Box, ...]:
+    """Boxes around groups of holes (H, W) that lie apart, sorted; one around all where there are more than 16."""
+    whole = bounding_box(hole)
+    if whole is None:
+        return ()
+    x0, y0, x1, y1 = whole
+    part = hole[y0:y1, x0:x1]
+    if max(part.shape) <= _GROUP_PX:
+        return (whole,)
+    rows = np.logical_or.reduceat(part, np.arange(0, y1 - y0, _GROUP_PX), axis=0)
+    cells = np.logical_or.reduceat(rows, np.arange(0, x1 - x0, _GROUP_PX), axis=1)
+    count, groups = cv2.connectedComponents(cells.astype(np.uint8))
+    if count - 1 > _MOST_GROUPS:
+        return (whole,)
+    boxes = []
+    for group in range(1, count):
+        gx0, gy0, gx1, gy1 = (edge * _GROUP_PX for edge in bounding_box(groups == group) or (0, 0, 0, 0))
+        tight = bounding_box(part[gy0:gy1, gx0:gx1])
+        assert tight is not None  # a group has a cell with a hole
+        boxes.append((x0 + gx0 + tight[0], y0 + gy0 + tight[1], x0 + gx0 + tight[2], y0 + gy0 + tight[3]))
+    return tuple(merge_boxes(boxes))
 
 
 class StoredMasks:
@@ -89,7 +118,7 @@ class StoredMasks:
             return self._cache[n]
         span = self.spans[n]
         labels = self.read(span)
-        is_same = bounding_box(labels != 0) == span.box_xyxy and int(np.count_nonzero(labels)) == span.hole_px
+        is_same = hole_groups(labels != 0) == span.boxes_xyxy and int(np.count_nonzero(labels)) == span.hole_px
         if span.file is not None and not is_same:
             raise MaskError(
                 f"'{self.folder / span.file}' was changed since it was written; to use mended masks, "
@@ -102,7 +131,7 @@ class StoredMasks:
 
     def hole_box(self, pts: int) -> Box | None:
         """The box around all holes at that time; None without holes. Reads no picture."""
-        return self.spans[self._span_at(pts)].box_xyxy
+        return union_box(self.spans[self._span_at(pts)].boxes_xyxy)
 
     def is_empty(self, pts: int) -> bool:
         """Whether there is no hole at that time. Reads no picture."""
@@ -179,7 +208,7 @@ class LabelWriter:
             index=index,
             pts=pts,
             file=f"{index:06d}.png" if hole_px else None,
-            box_xyxy=bounding_box(labels != 0),
+            boxes_xyxy=hole_groups(labels != 0),
             hole_px=hole_px,
         )
         if span.file is not None:

@@ -48,8 +48,8 @@ class LabelSpan:
     "ticks: when that frame is shown"
     file: str | None
     "the PNG's name; None = no hole"
-    box_xyxy: Box | None
-    "around all holes; None = no hole"
+    boxes_xyxy: tuple[Box, ...]
+    "around the holes, one for each group that lies apart from the others; none = no hole"
     hole_px: int
     "samples with a label"
 
@@ -130,23 +130,25 @@ def _checked(facts: dict[str, Any]) -> StoredIndex:
 
 
 def _checked_span(span: dict[str, Any], width_px: int, height_px: int) -> LabelSpan:
-    file, box = span["file"], span["box_xyxy"]
-    if (file is None) != (box is None):
+    file, boxes = span["file"], span["boxes_xyxy"]
+    if (file is None) != (not boxes):
         raise ValueError("a span has a file without a box, or a box without a file")
     if file is not None and not PICTURE_NAME.fullmatch(file):  # so it names no other folder
         raise ValueError("a span's file is not named like 000123.png")
-    if box is not None:
-        x0, y0, x1, y1 = (_bounded(edge, "box_xyxy", 0, MAX_PIXELS) for edge in box)
-        if not (x0 < x1 <= width_px and y0 < y1 <= height_px):
-            raise ValueError("a box outside the picture")
-        box = x0, y0, x1, y1
     return LabelSpan(
         index=_whole(span, "index", 0, 2**32),
         pts=_whole(span, "pts", -(2**63), 2**63),
         file=file,
-        box_xyxy=box,
+        boxes_xyxy=tuple(_checked_box(box, width_px, height_px) for box in boxes),
         hole_px=_whole(span, "hole_px", 0 if file is None else 1, 0 if file is None else width_px * height_px),
     )
+
+
+def _checked_box(box: Sequence[Any], width_px: int, height_px: int) -> Box:
+    x0, y0, x1, y1 = (_bounded(edge, "boxes_xyxy", 0, MAX_PIXELS) for edge in box)
+    if not (x0 < x1 <= width_px and y0 < y1 <= height_px):
+        raise ValueError("a box outside the picture")
+    return x0, y0, x1, y1
 
 
 def _whole(facts: dict[str, Any], name: str, least: int, most: int) -> int:

@@ -235,6 +235,6 @@ def _palette_picture(indices: Labels, palette: NDArray[np.uint8]) -> Picture:
     is_gray = bool((np.ptp(colors[used], axis=1) <= _GRAY_SPREAD).all())
     darkest, brightest = int(levels[used].min()), int(levels[used].max())
     is_ramp = np.array_equal(levels[used], used)
-    if not is_gray or is_ramp  or (used[0] == 0 and levels[0] == darkest):
+    if not is_gray or is_ramp or not darkest <= 127 < brightest or (used[0] == 0 and levels[0] == darkest):
         return Picture(labels=indices)
     return Picture(levels=levels[indices], alpha=alpha[indices])

@@ -46,6 +46,7 @@ class Trail:
     frame: NDArray[np.int32]  # (rows, columns), `NOWHERE` = none
     xy: NDArray[np.float32]  # (rows, columns, 2) px in that frame
     error: NDArray[np.float32]  # (rows, columns) px^2: forward-backward error added up along the way
+    doubt: NDArray[np.float32]  # (rows, columns) px: how far the two hypotheses would part along the way
 
 
 def sweep(tracks: Tracks, way: int, is_planar: bool, error_limit_px2: float) -> Iterator[Trail]:
@@ -66,8 +67,8 @@ def sweep(tracks: Tracks, way: int, is_planar: bool, error_limit_px2: float) -> 
         _advance(
             tracks.masked, t, tracks.flows, tracks.places[pair], tracks.planes[pair],
             way, is_planar, target, error_limit_px2,
-            x0, y0, trail.frame, trail.xy, trail.error,
-            last.x0, last.y0, last.frame, last.xy, last.error,
+            x0, y0, trail.frame, trail.xy, trail.error, trail.doubt,
+            last.x0, last.y0, last.frame, last.xy, last.error, last.doubt,
         )  # fmt: skip
         yield trail
         last = trail
@@ -82,6 +83,7 @@ def _nothing(way: int, t: int = 0, x0: int = 0, y0: int = 0, columns: int = 1, r
         frame=np.full((rows, columns), NOWHERE, np.int32),
         xy=np.zeros((rows, columns, 2), np.float32),
         error=np.zeros((rows, columns), np.float32),
+        doubt=np.zeros((rows, columns), np.float32),
     )
 
 
@@ -131,9 +133,9 @@ def is_visible(masked, x, y):  # type: ignore[no-untyped-def]
 def locate(masked, way, x0, y0, frame, xy, error, x, y):  # type: ignore[no-untyped-def]
     """Frame, x, y and error of the source of a working-scale point, from the nodes around it.
 
-    Between four nodes seen in one frame positions are interpolated. Else each node offers its own source, shifted by
-    the point's distance from it, and the nearest frame wins in which that place is visible: without the check
-    roundings add up over a long way, and lead back into the hole.
+    Between four nodes seen in one frame positions are interpolated (beyond the outermost: extrapolated). Else each
+    node offers its own source, shifted by the point's distance from it, and the nearest frame wins in which that
+    place is visible: without the check roundings add up over a long way, and lead back into the hole.
     """
     rows, columns = frame.shape
     u = x / GRID_PX - x0
@@ -151,7 +153,7 @@ def locate(masked, way, x0, y0, frame, xy, error, x, y):  # type: ignore[no-unty
             s,
             a * xy[top, left, 0] + b * xy[top, right, 0] + c * xy[low, left, 0] + d * xy[low, right, 0],
             a * xy[top, left, 1] + b * xy[top, right, 1] + c * xy[low, left, 1] + d * xy[low, right, 1],
-            a * error[top, left] + b * error[top, right] + c * error[low, left] + d * error[low, right],
+            max(a * error[top, left] + b * error[top, right] + c * error[low, left] + d * error[low, right], 0.0),
         )
     best, best_x, best_y, best_error, best_far = NOWHERE, 0.0, 0.0, 0.0, 9.0
     for j in range(top, low + 1):
@@ -170,9 +172,17 @@ def locate(masked, way, x0, y0, frame, xy, error, x, y):  # type: ignore[no-unty
 
 
 @numba.njit(cache=True, nogil=True)
+def locate_doubt(x0, y0, doubt, x, y):
+    rows, columns = doubt.shape
+    i = min(max(int(x / GRID_PX - x0 + 0.5), 0), columns - 1)
+    j = min(max(int(y / GRID_PX - y0 + 0.5), 0), rows - 1)
+    return doubt[j, i]
+
+
+@numba.njit(cache=True, nogil=True)
 def _advance(  # type: ignore[no-untyped-def]
     masked, t, flows, place, planes, way, is_planar, target, limit,
-    x0, y0, frame, xy, error, next_x0, next_y0, next_frame, next_xy, next_error,
+    x0, y0, frame, xy, error, doubt, next_x0, next_y0, next_frame, next_xy, next_error, next_doubt,
 ):  # fmt: skip
     rows, columns = frame.shape
     height, width = masked.shape[1:]
@@ -188,6 +198,8 @@ def _advance(  # type: ignore[no-untyped-def]
             nx, ny = _move(flows, place, planes, way, is_planar, x, y)
             if not (nx >= 0 and ny >= 0 and nx <= width - 1 and ny <= height - 1):
                 continue
+            ox, oy = _move(flows, place, planes, way, not is_planar, x, y)
+            apart = np.sqrt((ox - nx) ** 2 + (oy - ny) ** 2)
             bx, by = _move(flows, place, planes, 1 - way, is_planar, nx, ny)
             missed = (bx - x) ** 2 + (by - y) ** 2
             if is_visible(masked[target], nx, ny):
@@ -195,9 +207,12 @@ def _advance(  # type: ignore[no-untyped-def]
             else:
                 s, sx, sy, e = locate(masked, way, next_x0, next_y0, next_frame, next_xy, next_error, nx, ny)
                 missed += e
+                if s >= 0:
+                    apart += locate_doubt(next_x0, next_y0, next_doubt, nx, ny)
             if s < 0 or not missed <= limit:
                 continue
             frame[j, i] = s
             xy[j, i, 0] = sx
             xy[j, i, 1] = sy
             error[j, i] = missed
+            doubt[j, i] = apart

@@ -6,7 +6,6 @@ motion of one plane, the camera's.
 """
 
 # numba gives the kernels their types from the arrays they are called with
-# ruff: noqa: ANN001, ANN202
 
 from __future__ import annotations
 
@@ -16,7 +15,6 @@ from concurrent.futures import Executor
 from typing import Any
 
 import cv2
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -129,29 +127,28 @@ def _look(
     return np.rint(gray).astype(np.uint8), masked
 
 
-@numba.njit(cache=True, nogil=True)
-def _shrink(image, hole, scale, rows, columns):  # type: ignore[no-untyped-def]
+def _shrink(
+    image: NDArray[Any], hole: NDArray[np.bool_], scale: int, rows: int, columns: int
+) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.bool_]]:
     """Averages over what is known of each scale x scale block (0-255), where anything is, and where anything is not."""
-    height, width = hole.shape
-    unit = 1.0 / DEEP if image.itemsize == 2 else 1.0
-    gray = np.zeros((rows, columns), np.float32)
-    known = np.zeros((rows, columns), np.bool_)
-    hidden = np.zeros((rows, columns), np.bool_)
-    for j in range(rows):
-        for i in range(columns):
-            total = 0.0
-            count = 0
-            for y in range(j * scale, min((j + 1) * scale, height)):
-                for x in range(i * scale, min((i + 1) * scale, width)):
-                    if hole[y, x]:
-                        hidden[j, i] = True
-                    else:
-                        total += 0.299 * image[y, x, 0] + 0.587 * image[y, x, 1] + 0.114 * image[y, x, 2]
-                        count += 1
-            if count:
-                gray[j, i] = total * unit / count
-                known[j, i] = True
-    return gray, known, hidden
+    gray = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY).astype(np.float32)
+    if image.dtype == np.uint16:
+        gray /= DEEP
+    gray[hole] = 0
+    share = (~hole).astype(np.float32)
+    if scale > 1:
+        below, right = rows * scale - hole.shape[0], columns * scale - hole.shape[1]
+        gray, share = (
+            cv2.resize(
+                cv2.copyMakeBorder(plane, 0, below, 0, right, cv2.BORDER_REPLICATE),
+                (columns, rows),
+                interpolation=cv2.INTER_AREA,
+            )
+            for plane in (gray, share)
+        )
+    known = share > 0.5 / scale**2  # the smallest share there is, but for rounding, is one sample's
+    gray[known] /= share[known]
+    return gray, known, share < 1 - 0.5 / scale**2
 
 
 def _motion(

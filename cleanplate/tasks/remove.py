@@ -19,7 +19,8 @@ from cleanplate.base.types import Box
 from cleanplate.chain import run
 from cleanplate.decode import open_video
 from cleanplate.mask.maker import MaskSource, Points
-from cleanplate.mask.stored import MaskSummary, make_masks
+from cleanplate.mask.stored import MaskSummary
+from cleanplate.mask.stored import make_masks as store_masks
 from cleanplate.paint.engine import engine_options
 from cleanplate.save import check_output
 
@@ -80,7 +81,7 @@ def remove(
         check_output(output, reader.info, job.encode)  # before any work is done
         folder = Path(tempfile.mkdtemp(prefix=f".{output.name}.", suffix=".masks", dir=output.parent))
         try:
-            make_masks(sources, reader.info, reader.timestamps(), folder, invert=invert, warn=warnings.append)
+            store_masks(sources, reader.info, reader.timestamps(), folder, invert=invert, warn=warnings.append)
             report = run(replace(job, masks=folder), watch)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -89,7 +90,7 @@ def remove(
     return report
 
 
-def mask(
+def make_masks(
     video: str | Path,
     *,
     output: str | Path,
@@ -103,12 +104,11 @@ def mask(
 
     `fill_video` takes the folder, and so does `mask=` of `remove`.
     """
+    output = Path(output)
     warnings: list[str] = []
     sources = mask_sources(mask, box, polygon)
     with open_video(video, None if rate is None else Fraction(rate)) as reader:
-        summary = make_masks(
-            sources, reader.info, reader.timestamps(), Path(output), invert=invert, warn=warnings.append
-        )
+        summary = store_masks(sources, reader.info, reader.timestamps(), output, invert=invert, warn=warnings.append)
     return summary, warnings
 
 

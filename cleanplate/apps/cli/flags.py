@@ -105,7 +105,7 @@ def parse_options(given: list[str] | None, options: type) -> dict[str, Any]:
         if name not in fields:
             found[name] = text  # the engine's table says which there are
             continue
-        kind = type(fields[name].default)
+        kind: Any = type(fields[name].default)
         try:
             found[name] = _TRUTH[text.lower()] if kind is bool else kind(text)
         except (ValueError, KeyError):

@@ -15,6 +15,9 @@ from cleanplate.base.errors import CleanplateError
 # click's UsageError, of whichever click this typer uses: newer ones carry their own.
 _WordsError: Any = typer.BadParameter.__base__
 
+_STOPPED = 130
+"exit code after Ctrl-C, as shells have it"
+
 app = typer.Typer(
     help="Take things out of video: look first, invent last, and prove that nothing else was touched.",
     no_args_is_help=True,
@@ -39,6 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     is_debug = "--debug" in given
     try:
         code = app([word for word in given if word != "--debug"], prog_name="cleanplate", standalone_mode=False)
+        if code == _STOPPED:  # how newer typers hand on a KeyboardInterrupt
+            raise KeyboardInterrupt
     except _WordsError as error:
         command = error.ctx.command_path if error.ctx is not None else "cleanplate"
         message = error.format_message().rstrip(".").replace("\n", " ")
@@ -52,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         _say("stopped; no output was written")
-        code = 130
+        code = _STOPPED
     except OSError as error:
         if is_debug:
             raise

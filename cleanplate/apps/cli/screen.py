@@ -50,7 +50,8 @@ def progress_line(is_shown: bool) -> Iterator[Watch | None]:
     try:
         yield watch
     finally:
-        bar.stop()
+        if tasks:
+            bar.stop()
 
 
 def show_report(report: Report) -> None:

@@ -114,7 +114,7 @@ def mask(
     as_json: flags.AsJson = False,
 ) -> None:
     """The first pass alone: write what would be removed as stored masks, to look at, mend and fill later."""
-    summary, warnings = task.mask(
+    summary, warnings = task.make_masks(
         video,
         output=output,
         mask=mask or (),
