@@ -12,7 +12,7 @@ from typing import Any
 import av
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
-from av.stream import Discard
+from av.stream import Discard, Disposition
 
 from cleanplate.base.types import VideoInfo
 from cleanplate.save_subtitles import add_text_stream, is_blank
@@ -20,6 +20,7 @@ from cleanplate.save_subtitles import add_text_stream, is_blank
 # What a muxer writes about its own file: copied, it would describe the wrong one.
 _OWN_TAGS = {"encoder", "duration"}
 _MP4_BRANDS = {"major_brand", "minor_version", "compatible_brands"}
+_COVERS = {"png": ("cover.png", "image/png"), "mjpeg": ("cover.jpg", "image/jpeg")}
 _STATISTICS = ("bps", "number_of_", "_statistics")
 # Tags an MP4 file has a place for. With any other, all are written as QuickTime keys, which lose none.
 _MP4_TAGS = {
@@ -59,7 +60,8 @@ def stream_tags(tags: Mapping[str, str]) -> dict[str, str]:
 class CopiedStreams:
     """The source's other streams, added to the output in the source's order and copied as the video advances."""
 
-    def __init__(self, source: InputContainer, output: OutputContainer) -> None:
+    def __init__(self, path: Path, source: InputContainer, output: OutputContainer) -> None:
+        self._path = path
         self.warnings: list[str] = []
         self._source = source
         self._output = output
@@ -75,6 +77,9 @@ class CopiedStreams:
         """Make a place for one stream; what this container cannot hold is left out, or if text converted, and told."""
         if stream.type == "attachment" and self._container == "matroska":
             self._output.add_attachment(stream.name or "attachment", stream.mimetype or "", bytes(stream.data))
+            return
+        if self._container == "matroska" and stream.disposition & Disposition.attached_pic:
+            self._attach_cover(stream)
             return
         if self._is_rewritten(stream):
             return
@@ -104,6 +109,14 @@ class CopiedStreams:
             "file needs it; its styling was left out"
         )
         return target
+
+    def _attach_cover(self, stream: Any) -> None:
+        """Matroska keeps cover pictures as attached files."""
+        name, kind = _COVERS.get(_codec(stream), ("cover", "application/octet-stream"))
+        with open_source(self._path) as again:
+            packet = next(again.demux(again.streams[stream.index]))
+            name, kind = stream.metadata.get("filename", name), stream.metadata.get("mimetype", kind)
+            self._output.add_attachment(name, kind, bytes(packet))
 
     def _is_rewritten(self, stream: Any) -> bool:
         """Whether the muxer makes this stream anew: the chapters' titles, in MP4 also the timecode from its tag."""

@@ -37,7 +37,7 @@ class FileSink:
             self._source = open_source(info.path)
         options = muxer_options(plan.container, info, self._source)
         self._file = av.open(f"file:{part}", "w", format=plan.container, container_options=options)
-        self._copied = CopiedStreams(self._source, self._file) if self._source else None
+        self._copied = CopiedStreams(info.path, self._source, self._file) if self._source else None
         self._stream = self._add_streams()
         context = self._stream.codec_context
         self._mark = field_marker(info, plan, context.width, context.height)

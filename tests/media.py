@@ -11,6 +11,7 @@ from typing import Any
 
 import av
 import numpy as np
+from av.stream import Disposition
 
 X265 = "lossless=1:log-level=none:bframes=2"
 QUICK = {
@@ -91,6 +92,7 @@ def render(path: Path, recipe: Recipe) -> Path:
         sounds = [out.add_stream(name, rate=48000) for name in recipe.audio]
         for number, sound in enumerate(sounds):
             sound.metadata["language"] = ("eng", "deu")[number % 2]
+            sound.disposition = (Disposition.default, Disposition.hearing_impaired)[number % 2]
         texts = _add_subtitles(out, path) if recipe.subtitles else None
         if recipe.attachment:
             out.add_attachment(*recipe.attachment)
@@ -237,7 +239,8 @@ def facts(path: Path) -> Facts:
         for packet in file.demux():
             if packet.size and packet.stream_index != main:
                 digest = hashlib.sha256(bytes(packet)).hexdigest()
-                entry = (packet.pts * packet.time_base, packet.duration * packet.time_base, digest)
+                time = None if packet.pts is None else packet.pts * packet.time_base  # a cover picture has none
+                entry = (time, packet.duration * packet.time_base, digest)
                 packets.setdefault(packet.stream_index, []).append(entry)
     return Facts(
         samples=samples,

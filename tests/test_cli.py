@@ -79,6 +79,7 @@ MISTAKES: dict[str, tuple[str, int, str]] = {
     "an unknown codec": ("remove in.mp4 BOX -o out.mp4 --codec magic", 2, "no video encoder 'magic'"),
     "an unknown container": ("remove in.mp4 BOX -o out.xyz", 2, "'.xyz'"),
     "a codec the container cannot hold": ("remove in.mp4 BOX -o out.mp4 --codec ffv1", 2, ".mkv"),
+    "an unwritable folder": ("remove in.mp4 BOX -o /proc/out.mp4", 2, "/proc"),
     "no folder for the output": ("remove in.mp4 BOX -o nowhere/out.mp4", 2, "nowhere"),
     "output is input": ("remove in.mp4 BOX -o in.mp4", 2, "is the input itself"),
     "output is input, said otherwise": ("remove in.mp4 BOX -o folder/../in.mp4", 2, "is the input itself"),

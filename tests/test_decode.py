@@ -90,6 +90,15 @@ def test_times_are_exact_and_found_without_decoding(tmp_path, codec, suffix, sta
     assert times[-1][1] > 0
 
 
+def test_pictures_an_edit_list_cuts_off_are_not_counted(tmp_path):
+    source = render(tmp_path / "in.mp4", Recipe(pts=range(-3 * 512, 9 * 512, 512)))
+    with av.open(str(source)) as file:
+        assert sum(packet.is_discard for packet in file.demux(video=0)) == 3
+    with open_video(source) as video:
+        assert [pts for pts, _ in video.timestamps()] == [frame.pts for frame in video]
+        assert [frame.pts for frame in video] == [picture.pts for picture in _decoded(source)]
+
+
 def test_iterations_do_not_disturb_each_other(tmp_path):
     source = render(tmp_path / "in.mp4", Recipe())
     with open_video(source) as video:

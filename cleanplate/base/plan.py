@@ -51,7 +51,7 @@ def plan_grid(
 
     def needed(core: int, margin: int) -> int:
         clip = (core + joint + 2 * margin) * crop_px * crop_bytes_per_px
-        held = (2 * core + joint + 2 * margin + _FRAMES_IN_CODECS) * frame_bytes  # the core twice: pasted ones wait
+        held = (core + joint + 2 * margin + _FRAMES_IN_CODECS) * frame_bytes
         return _PROGRAM_BYTES + clip + held
 
     core, margin = core_frames, margin_frames

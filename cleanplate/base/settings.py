@@ -13,6 +13,11 @@ from cleanplate.base.errors import UsageError
 MEMORY_DEFAULT_BYTES = 2 * 1024**3
 
 
+def feather_for(feather_px: int | None, grow_px: int) -> int:
+    """The feather asked for; if none was, 2 pixels, or less where the hole is grown by less."""
+    return min(2, grow_px) if feather_px is None else feather_px
+
+
 @dataclass(frozen=True, kw_only=True)
 class Encode:
     """How the result is written. None = chosen from the source."""
@@ -47,7 +52,6 @@ class Job:
     rate: Fraction | None = None
     "frames a second of a folder of images; None = 25"
     device: str = "cpu"
-    seed: int = 0
     memory_bytes: int = MEMORY_DEFAULT_BYTES
     verify: bool = False
 

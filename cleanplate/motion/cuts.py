@@ -86,13 +86,12 @@ class CutFinder:
         if not self._before:
             self._before = [small]
             return False
+        score = self._likeness(small, self._before[0])
+        if score is None:  # too little is in sight in both to say: go on from here
+            self._before = [small]
+            return False
         gap = np.abs(small - self._before[0])
         if (gap[np.isfinite(gap)] < REPEATED).all():
-            return False
-        score = self._likeness(small, self._before[0])
-        if score is None:  # too little of this frame or the last is in sight to say; wait for one that shows more
-            if np.isfinite(small).mean() > np.isfinite(self._before[0]).mean():
-                self._before = [small]
             return False
         is_new = self._is_new(score)
         if is_new and len(self._before) > 1:
@@ -122,7 +121,6 @@ class CutFinder:
         for flow in (self._coarse, self._fine):  # the fine one takes five times as long and is seldom needed
             onward = _between(flow, a8, b8)
             texture, correlation = _structure(a, _at(b, onward))
-            texture *= known
             found = _share(texture, correlation > ALIKE)
             if found > SURE:
                 return found

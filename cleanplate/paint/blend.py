@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 from cleanplate.motion.complete import harmonic
 from cleanplate.paint.trace import GRID_PX, NOWHERE, Trail, locate
 
-# Weight of a candidate as a logit, that of the smooth fill being 0: A - B ln(V + V0) - C ln(E + E0), V the mean square
-# error the ring foretells (colours 0-255), E the forward-backward error of the way (px^2 at 240 lines).
-LOGIT, LOGIT_V, LOGIT_E = 9.75, 1.42, 0.23
-V_FLOOR, E_FLOOR_PX2 = 30.0, 0.01
+# Weight of a candidate, that of the smooth fill being 1: exp(TRUST) (V + V0)^-a (E + E0)^-b (D + D0)^-c, V the mean
+# square error the ring foretells (colours 0-255), E the forward-backward error (px^2) and D the doubt (px) of its way,
+# lengths at 240 lines; less by PLANAR for the camera's plane. Fitted on 22 clips, see docs/flowfill.md.
+TRUST, TRUST_PLANAR = 4.2, 3.0
+V_POWER, E_POWER, D_POWER = 0.76, 0.78, 0.38
+V_FLOOR, E_FLOOR_PX2, D_FLOOR_PX = 10.0, 0.01, 0.3
 V_UNPROVEN = 1000.0  # of a candidate that reaches no point of the ring
 NEGLIGIBLE = 0.02  # a smaller share of the weight is not worth sampling for
 SAME_PX2 = 0.1  # two candidates that lie closer (squared working pixels) are one: sampled once, sharper and quicker
@@ -37,7 +39,7 @@ class Candidates:
     ways: NDArray[np.int64]  # (C,): 0 = source lies later, 1 = earlier
     frame: NDArray[np.int32]  # (C, rows, columns)
     xy: NDArray[np.float32]  # (C, rows, columns, 2)
-    error: NDArray[np.float32]  # (C, rows, columns)
+    risk: NDArray[np.float32]  # (C, rows, columns, 2)
     verdict: NDArray[np.float32]  # (C, rows, columns, 4): offset to take off (RGB), mean square error
     weight: NDArray[np.float32]  # (C, rows, columns), that of the smooth fill being 1
 
@@ -49,13 +51,13 @@ def judge(
     masked: NDArray[np.bool_],
     scale: int,
     trails: Sequence[Trail],
-    error_unit_px2: float,
+    unit: float,
 ) -> Candidates:
     """Try each candidate on the ring around the hole of frame `t`, where the true colour is known.
 
     Its residual there and the mean square of it are spread harmonically into the hole. `hole` (H, W); `masked`
-    (T, h, w) is hole and ring at the working scale, `scale` times smaller; `error_unit_px2` brings errors to
-    240 lines.
+    (T, h, w) is hole and ring at the working scale, `scale` times smaller; `unit`: the working
+    frame's height / 240 lines.
     """
     found = Candidates(
         x0=trails[0].x0,
@@ -63,7 +65,7 @@ def judge(
         ways=np.array([trail.way for trail in trails]),
         frame=np.stack([trail.frame for trail in trails]),
         xy=np.stack([trail.xy for trail in trails]),
-        error=np.stack([trail.error for trail in trails]),
+        risk=np.stack([trail.risk for trail in trails]),
         verdict=np.zeros((len(trails), *trails[0].frame.shape, 4), np.float32),
         weight=np.zeros((len(trails), *trails[0].frame.shape), np.float32),
     )
@@ -81,7 +83,7 @@ def judge(
             found.y0,
             found.frame[n],
             found.xy[n],
-            found.error[n],
+            found.risk[n],
         )
         known = hits > 0
         if known.any():
@@ -89,8 +91,11 @@ def judge(
         else:
             found.verdict[n, ..., 3] = V_UNPROVEN
         variance = np.maximum(found.verdict[n, ..., 3], 0) + V_FLOOR
-        error = found.error[n] * np.float32(error_unit_px2) + E_FLOOR_PX2
-        found.weight[n] = np.where(found.frame[n] < 0, 0, np.exp(LOGIT) * variance**-LOGIT_V * error**-LOGIT_E)
+        error = found.risk[n, ..., 0] / unit**2 + E_FLOOR_PX2
+        doubt = found.risk[n, ..., 1] / unit + D_FLOOR_PX
+        trust = np.exp(TRUST_PLANAR if trails[n].is_planar else TRUST)
+        weight = trust * variance**-V_POWER * error**-E_POWER * doubt**-D_POWER
+        found.weight[n] = np.where(found.frame[n] < 0, 0, weight)
     return found
 
 
@@ -109,7 +114,7 @@ def blend(
     `out` is the part of the frame from `corner_xy` on that contains the hole, filled smoothly.
     """
     _blend(
-        images, hole, masked, scale, found.ways, found.x0, found.y0, found.frame, found.xy, found.error,
+        images, hole, masked, scale, found.ways, found.x0, found.y0, found.frame, found.xy, found.risk,
         found.verdict, found.weight, corner_xy[0], corner_xy[1], out, origin,
     )  # fmt: skip
 
@@ -152,7 +157,7 @@ def _dot(a, b, c, d, p, q, r, s):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _ring(images, t, hole, masked, scale, way, x0, y0, frame, xy, error):  # type: ignore[no-untyped-def]
+def _ring(images, t, hole, masked, scale, way, x0, y0, frame, xy, risk):  # type: ignore[no-untyped-def]
     """Residual (3) and mean square (1) of a candidate in the ring's cells (rows, columns, 4), and their samples."""
     rows, columns = frame.shape
     height, width = hole.shape
@@ -166,8 +171,8 @@ def _ring(images, t, hole, masked, scale, way, x0, y0, frame, xy, error):  # typ
             # at full size every second sample tells as much as all of them
             if hole[y, x] or not masked[t, y // scale, x // scale] or (scale > 1 and (x + y) % 2):
                 continue
-            s, sx, sy, _ = locate(
-                masked, way, x0, y0, frame, xy, error, (x + 0.5) / scale - 0.5, (y + 0.5) / scale - 0.5
+            s, sx, sy, _, _ = locate(
+                masked, way, x0, y0, frame, xy, risk, (x + 0.5) / scale - 0.5, (y + 0.5) / scale - 0.5
             )
             if s < 0:
                 continue
@@ -190,7 +195,7 @@ def _ring(images, t, hole, masked, scale, way, x0, y0, frame, xy, error):  # typ
 
 @numba.njit(cache=True, nogil=True)
 def _blend(  # type: ignore[no-untyped-def]
-    images, hole, masked, scale, ways, x0, y0, frame, xy, error, verdict, weight, out_x, out_y, out, origin
+    images, hole, masked, scale, ways, x0, y0, frame, xy, risk, verdict, weight, out_x, out_y, out, origin
 ):
     count, rows, columns = frame.shape
     height, width = hole.shape
@@ -222,14 +227,14 @@ def _blend(  # type: ignore[no-untyped-def]
                 s, sx, sy, w = NOWHERE, 0.0, 0.0, np.float32(0)
                 if n < count and weights[n] >= NEGLIGIBLE * total:
                     w = weights[n]
-                    s, sx, sy, _ = locate(
+                    s, sx, sy, _, _ = locate(
                         masked,
                         ways[n],
                         x0,
                         y0,
                         frame[n],
                         xy[n],
-                        error[n],
+                        risk[n],
                         (x + 0.5) / scale - 0.5,
                         (y + 0.5) / scale - 0.5,
                     )

@@ -125,7 +125,7 @@ def _paint(
     work = harmonic(out[part].astype(np.float32) / one, ~inside, default=MID_GRAY)
     origin[hole] = INVENTED
     if trails:
-        found = judge(images, t, hole, tracks.masked, scale, trails, 1 / unit**2)
+        found = judge(images, t, hole, tracks.masked, scale, trails, unit)
         blend(images, hole, tracks.masked, scale, found, (x0, y0), work, origin)
     filled = np.clip(np.rint(work * one), 0, np.iinfo(out.dtype).max).astype(out.dtype)
     out[part][inside] = filled[inside]

@@ -41,12 +41,13 @@ class Trail:
 
     t: int
     way: int
+    is_planar: bool
     x0: int
     y0: int
     frame: NDArray[np.int32]  # (rows, columns), `NOWHERE` = none
     xy: NDArray[np.float32]  # (rows, columns, 2) px in that frame
-    error: NDArray[np.float32]  # (rows, columns) px^2: forward-backward error added up along the way
-    doubt: NDArray[np.float32]  # (rows, columns) px: how far the two hypotheses would part along the way
+    risk: NDArray[np.float32]  # (rows, columns, 2), added up along the way: forward-backward error (px^2); doubt, i.e.
+    # the distance by which the two hypotheses of the motion part at each step (px)
 
 
 def sweep(tracks: Tracks, way: int, is_planar: bool, error_limit_px2: float) -> Iterator[Trail]:
@@ -56,34 +57,34 @@ def sweep(tracks: Tracks, way: int, is_planar: bool, error_limit_px2: float) -> 
     limit.
     """
     count = len(tracks.masked)
-    last = _nothing(way)
+    last = _nothing(way, is_planar)
     for t in range(count - 2, -1, -1) if way == 0 else range(1, count):
         pair, target = (t, t + 1) if way == 0 else (t - 1, t - 1)
         if not tracks.places[pair, 3] or not tracks.masked[t].any():
-            last = _nothing(way)
+            last = _nothing(way, is_planar)
             continue
         x0, y0, columns, rows = _nodes(tracks.masked[t])
-        trail = _nothing(way, t, x0, y0, columns, rows)
+        trail = _nothing(way, is_planar, t, x0, y0, columns, rows)
         _advance(
             tracks.masked, t, tracks.flows, tracks.places[pair], tracks.planes[pair],
             way, is_planar, target, error_limit_px2,
-            x0, y0, trail.frame, trail.xy, trail.error, trail.doubt,
-            last.x0, last.y0, last.frame, last.xy, last.error, last.doubt,
+            x0, y0, trail.frame, trail.xy, trail.risk,
+            last.x0, last.y0, last.frame, last.xy, last.risk,
         )  # fmt: skip
         yield trail
         last = trail
 
 
-def _nothing(way: int, t: int = 0, x0: int = 0, y0: int = 0, columns: int = 1, rows: int = 1) -> Trail:
+def _nothing(way: int, is_planar: bool, t: int = 0, x0: int = 0, y0: int = 0, columns: int = 1, rows: int = 1) -> Trail:
     return Trail(
         t=t,
         way=way,
+        is_planar=is_planar,
         x0=x0,
         y0=y0,
         frame=np.full((rows, columns), NOWHERE, np.int32),
         xy=np.zeros((rows, columns, 2), np.float32),
-        error=np.zeros((rows, columns), np.float32),
-        doubt=np.zeros((rows, columns), np.float32),
+        risk=np.zeros((rows, columns, 2), np.float32),
     )
 
 
@@ -130,8 +131,8 @@ def is_visible(masked, x, y):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def locate(masked, way, x0, y0, frame, xy, error, x, y):  # type: ignore[no-untyped-def]
-    """Frame, x, y and error of the source of a working-scale point, from the nodes around it.
+def locate(masked, way, x0, y0, frame, xy, risk, x, y):  # type: ignore[no-untyped-def]
+    """Frame, x, y, error and doubt of the source of a working-scale point, from the nodes around it.
 
     Between four nodes seen in one frame positions are interpolated (beyond the outermost: extrapolated). Else each
     node offers its own source, shifted by the point's distance from it, and the nearest frame wins in which that
@@ -141,7 +142,7 @@ def locate(masked, way, x0, y0, frame, xy, error, x, y):  # type: ignore[no-unty
     u = x / GRID_PX - x0
     v = y / GRID_PX - y0
     if u < -0.5 or v < -0.5 or u > columns - 0.5 or v > rows - 0.5:
-        return NOWHERE, 0.0, 0.0, 0.0
+        return NOWHERE, 0.0, 0.0, 0.0, 0.0
     left, top = max(min(int(u), columns - 2), 0), max(min(int(v), rows - 2), 0)
     right, low = min(left + 1, columns - 1), min(top + 1, rows - 1)
     s = frame[top, left]
@@ -153,9 +154,14 @@ def locate(masked, way, x0, y0, frame, xy, error, x, y):  # type: ignore[no-unty
             s,
             a * xy[top, left, 0] + b * xy[top, right, 0] + c * xy[low, left, 0] + d * xy[low, right, 0],
             a * xy[top, left, 1] + b * xy[top, right, 1] + c * xy[low, left, 1] + d * xy[low, right, 1],
-            max(a * error[top, left] + b * error[top, right] + c * error[low, left] + d * error[low, right], 0.0),
+            max(
+                a * risk[top, left, 0] + b * risk[top, right, 0] + c * risk[low, left, 0] + d * risk[low, right, 0], 0.0
+            ),
+            max(
+                a * risk[top, left, 1] + b * risk[top, right, 1] + c * risk[low, left, 1] + d * risk[low, right, 1], 0.0
+            ),
         )
-    best, best_x, best_y, best_error, best_far = NOWHERE, 0.0, 0.0, 0.0, 9.0
+    best, best_x, best_y, best_error, best_doubt, best_far = NOWHERE, 0.0, 0.0, 0.0, 0.0, 9.0
     for j in range(top, low + 1):
         for i in range(left, right + 1):
             s = frame[j, i]
@@ -167,22 +173,15 @@ def locate(masked, way, x0, y0, frame, xy, error, x, y):  # type: ignore[no-unty
                 continue
             sx, sy = xy[j, i, 0] + (u - i) * GRID_PX, xy[j, i, 1] + (v - j) * GRID_PX
             if is_visible(masked[s], sx, sy):
-                best, best_x, best_y, best_error, best_far = s, sx, sy, error[j, i] + 0.0, far
-    return best, best_x, best_y, best_error
-
-
-@numba.njit(cache=True, nogil=True)
-def locate_doubt(x0, y0, doubt, x, y):
-    rows, columns = doubt.shape
-    i = min(max(int(x / GRID_PX - x0 + 0.5), 0), columns - 1)
-    j = min(max(int(y / GRID_PX - y0 + 0.5), 0), rows - 1)
-    return doubt[j, i]
+                best, best_x, best_y, best_far = s, sx, sy, far
+                best_error, best_doubt = risk[j, i, 0] + 0.0, risk[j, i, 1] + 0.0
+    return best, best_x, best_y, best_error, best_doubt
 
 
 @numba.njit(cache=True, nogil=True)
 def _advance(  # type: ignore[no-untyped-def]
     masked, t, flows, place, planes, way, is_planar, target, limit,
-    x0, y0, frame, xy, error, doubt, next_x0, next_y0, next_frame, next_xy, next_error, next_doubt,
+    x0, y0, frame, xy, risk, next_x0, next_y0, next_frame, next_xy, next_risk,
 ):  # fmt: skip
     rows, columns = frame.shape
     height, width = masked.shape[1:]
@@ -205,14 +204,13 @@ def _advance(  # type: ignore[no-untyped-def]
             if is_visible(masked[target], nx, ny):
                 s, sx, sy = target, nx, ny
             else:
-                s, sx, sy, e = locate(masked, way, next_x0, next_y0, next_frame, next_xy, next_error, nx, ny)
+                s, sx, sy, e, d = locate(masked, way, next_x0, next_y0, next_frame, next_xy, next_risk, nx, ny)
                 missed += e
-                if s >= 0:
-                    apart += locate_doubt(next_x0, next_y0, next_doubt, nx, ny)
+                apart += d
             if s < 0 or not missed <= limit:
                 continue
             frame[j, i] = s
             xy[j, i, 0] = sx
             xy[j, i, 1] = sy
-            error[j, i] = missed
-            doubt[j, i] = apart
+            risk[j, i, 0] = missed
+            risk[j, i, 1] = apart

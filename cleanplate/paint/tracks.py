@@ -137,18 +137,17 @@ def _shrink(
     gray[hole] = 0
     share = (~hole).astype(np.float32)
     if scale > 1:
-        below, right = rows * scale - hole.shape[0], columns * scale - hole.shape[1]
-        gray, share = (
-            cv2.resize(
-                cv2.copyMakeBorder(plane, 0, below, 0, right, cv2.BORDER_REPLICATE),
-                (columns, rows),
-                interpolation=cv2.INTER_AREA,
-            )
-            for plane in (gray, share)
-        )
+        gray, share = _average(gray, scale, rows, columns), _average(share, scale, rows, columns)
     known = share > 0.5 / scale**2  # the smallest share there is, but for rounding, is one sample's
     gray[known] /= share[known]
     return gray, known, share < 1 - 0.5 / scale**2
+
+
+def _average(plane: NDArray[np.float32], scale: int, rows: int, columns: int) -> NDArray[np.float32]:
+    """Means of scale x scale blocks; the last ones are completed by repeating the edge."""
+    below, right = rows * scale - plane.shape[0], columns * scale - plane.shape[1]
+    whole = cv2.copyMakeBorder(plane, 0, below, 0, right, cv2.BORDER_REPLICATE)
+    return np.asarray(cv2.resize(whole, (columns, rows), interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _motion(

@@ -14,6 +14,7 @@ import numpy as np
 from cleanplate.base.arrays import cut
 from cleanplate.base.errors import MediaError, UsageError
 from cleanplate.base.report import StageClock
+from cleanplate.base.settings import feather_for
 from cleanplate.decode import open_video
 from cleanplate.mask.stored import StoredMasks, make_masks
 from cleanplate.paint.engine import engine_options, engine_spec, make_engine
@@ -36,7 +37,7 @@ def preview(
     engine: str = "flowfill",
     options: Mapping[str, Any] | None = None,
     grow_px: int = 4,
-    feather_px: int = 2,
+    feather_px: int | None = None,
     count: int = 4,
     rate: Fraction | int | None = None,
 ) -> list[int]:
@@ -60,7 +61,7 @@ def preview(
         frames = hold(
             ((frame, stored.labels(frame.pts)) for frame in reader),
             grow_px=grow_px,
-            feather_px=feather_px,
+            feather_px=feather_for(feather_px, grow_px),
             clock=StageClock(),
         )
         ready = make_engine(engine, options)

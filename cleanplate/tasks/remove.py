@@ -13,8 +13,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from cleanplate.base.errors import UsageError
 from cleanplate.base.report import Report, Watch, report_path
-from cleanplate.base.settings import MEMORY_DEFAULT_BYTES, Encode, Job
+from cleanplate.base.settings import MEMORY_DEFAULT_BYTES, Encode, Job, feather_for
 from cleanplate.base.types import Box
 from cleanplate.chain import run
 from cleanplate.decode import open_video
@@ -40,7 +41,7 @@ def remove(
     engine: str = "flowfill",
     options: Mapping[str, Any] | None = None,
     grow_px: int = 4,
-    feather_px: int = 2,
+    feather_px: int | None = None,
     codec: str | None = None,
     crf: float | None = None,
     preset: str | None = None,
@@ -55,7 +56,7 @@ def remove(
     video: a file or a folder of images; output: a file, or a folder of PNGs if the name has no suffix.
     mask: pictures, folders or videos of masks; box: (x0, y0, x1, y1); polygon: ((x, y), ...); each one or several, also
     as text with the time it holds: "mask.png@00:03-00:07". invert: masks from files mark what is to stay.
-    grow_px, feather_px: how far the hole is grown, and how much of that is blended.
+    grow_px, feather_px: how far the hole is grown, and how much of that is blended (None: 2, or grow_px if smaller).
 
     Raises `UsageError` (also `MaskError`) for what cannot be asked for, `MediaError` for files that cannot be read or
     written. On any error the output is not written and the input is as it was.
@@ -68,7 +69,7 @@ def remove(
         engine=engine,
         options=dict(options or {}),
         grow_px=grow_px,
-        feather_px=feather_px,
+        feather_px=feather_for(feather_px, grow_px),
         encode=Encode(codec=codec, crf=crf, preset=preset, lossless=lossless),
         rate=None if rate is None else Fraction(rate),
         memory_bytes=memory_bytes,
@@ -79,7 +80,7 @@ def remove(
     warnings: list[str] = []
     with open_video(job.video, job.rate) as reader:
         check_output(output, reader.info, job.encode)  # before any work is done
-        folder = Path(tempfile.mkdtemp(prefix=f".{output.name}.", suffix=".masks", dir=output.parent))
+        folder = _work_folder(output)
         try:
             store_masks(sources, reader.info, reader.timestamps(), folder, invert=invert, warn=warnings.append)
             report = run(replace(job, masks=folder), watch)
@@ -110,6 +111,16 @@ def make_masks(
     with open_video(video, None if rate is None else Fraction(rate)) as reader:
         summary = store_masks(sources, reader.info, reader.timestamps(), output, invert=invert, warn=warnings.append)
     return summary, warnings
+
+
+def _work_folder(output: Path) -> Path:
+    """A new folder beside the output. Raises `UsageError` where none can be made, root's rights or not."""
+    try:
+        return Path(tempfile.mkdtemp(prefix=f".{output.name}.", suffix=".masks", dir=output.parent))
+    except OSError as error:
+        raise UsageError(
+            f"nothing can be written into '{output.parent}' ({error.strerror}); choose another folder for the output"
+        ) from error
 
 
 def mask_sources(mask: Paths, box: Boxes, polygon: Polygons) -> list[MaskSource]:

@@ -79,11 +79,6 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")
 AsJson = Annotated[bool, typer.Option("--json", help="Print the report as JSON, nothing else.")]
 
 
-def feather_px(given: int | None, grow_px: int) -> int:
-    """2 pixels unless said otherwise, less where the hole is grown by less."""
-    return min(2, grow_px) if given is None else given
-
-
 def parse_rate(text: str | None) -> Fraction | None:
     """`25`, `23.976` or `24000/1001`. Raises `UsageError` for anything else."""
     try:

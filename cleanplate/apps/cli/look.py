@@ -39,7 +39,7 @@ def preview(
         engine=engine,
         options=flags.parse_options(engine_options, engine_class(engine).Options),
         grow_px=grow,
-        feather_px=flags.feather_px(feather, grow),
+        feather_px=feather,
         count=frames,
         rate=flags.parse_rate(rate),
     )

@@ -11,7 +11,7 @@ import typer
 
 from cleanplate.apps.cli import flags, screen
 from cleanplate.base.report import Report
-from cleanplate.base.settings import Encode, Job
+from cleanplate.base.settings import Encode, Job, feather_for
 from cleanplate.chain import run
 from cleanplate.paint.engine import engine_class
 from cleanplate.tasks import remove as task
@@ -50,7 +50,7 @@ def remove(
             engine=engine,
             options=flags.parse_options(engine_options, engine_class(engine).Options),
             grow_px=grow,
-            feather_px=flags.feather_px(feather, grow),
+            feather_px=feather,
             codec=codec,
             crf=crf,
             preset=preset,
@@ -91,7 +91,7 @@ def fill(
         engine=engine,
         options=flags.parse_options(engine_options, engine_class(engine).Options),
         grow_px=grow,
-        feather_px=flags.feather_px(feather, grow),
+        feather_px=feather_for(feather, grow),
         encode=Encode(codec=codec, crf=crf, preset=preset, lossless=lossless),
         rate=flags.parse_rate(rate),
         memory_bytes=memory * 1024**2,
