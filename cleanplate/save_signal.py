@@ -27,7 +27,8 @@ def signal_options(info: VideoInfo, plan: EncodePlan, source: VideoStream | None
     if mode := _FIELD_MODES.get(info.field_order):
         if plan.encoder == "libx264":
             options["flags"] += "+ilme+ildct"
-            options["x264-params"] = f"{mode}=1"  # else x264 takes the first picture for top field first
+            # without it x264 takes the first picture for top field first
+            options["x264-params"] = ":".join(filter(None, [options.get("x264-params"), f"{mode}=1"]))
         elif plan.encoder != "ffv1":
             lost.append(f"{plan.encoder} codes interlaced pictures as whole frames; --codec h264 keeps the fields")
     if source is None:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numba
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ from cleanplate.paint.trace import GRID_PX, NOWHERE, Trail, locate
 TRUST, TRUST_PLANAR = 4.2, 3.0
 V_POWER, E_POWER, D_POWER = 0.76, 0.78, 0.38
 V_FLOOR, E_FLOOR_PX2, D_FLOOR_PX = 10.0, 0.01, 0.3
+FADE_CELLS = 3  # over how far a source's weight falls off where it ends
 V_UNPROVEN = 1000.0  # of a candidate that reaches no point of the ring
 NEGLIGIBLE = 0.02  # a smaller share of the weight is not worth sampling for
 SAME_PX2 = 0.1  # two candidates that lie closer (squared working pixels) are one: sampled once, sharper and quicker
@@ -69,6 +71,10 @@ def judge(
         verdict=np.zeros((len(trails), *trails[0].frame.shape, 4), np.float32),
         weight=np.zeros((len(trails), *trails[0].frame.shape), np.float32),
     )
+    rows, columns = found.frame.shape[1:]
+    needed = np.zeros((rows, columns), np.float32)
+    part = masked[t, GRID_PX * found.y0 :: GRID_PX, GRID_PX * found.x0 :: GRID_PX][:rows, :columns]
+    needed[: part.shape[0], : part.shape[1]] = part
     for n in range(len(trails)):
         if (found.frame[n] < 0).all():
             continue
@@ -95,8 +101,22 @@ def judge(
         doubt = found.risk[n, ..., 1] / unit + D_FLOOR_PX
         trust = np.exp(TRUST_PLANAR if trails[n].is_planar else TRUST)
         weight = trust * variance**-V_POWER * error**-E_POWER * doubt**-D_POWER
-        found.weight[n] = np.where(found.frame[n] < 0, 0, weight)
+        # so that the share against the smooth fill, not the weight, falls off evenly
+        fade = _fade(found.frame[n] >= 0, needed)
+        found.weight[n] = fade * weight / (1 + (1 - fade) * weight)
     return found
+
+
+def _fade(found: NDArray[np.bool_], needed: NDArray[np.float32]) -> NDArray[np.float32]:
+    """1 well inside the area that was found, falling to 0 at its edge, so that no seam shows where a source ends.
+
+    Both (rows, columns); beyond what is needed there is no edge.
+    """
+    size = (2 * FADE_CELLS + 1, 2 * FADE_CELLS + 1)
+    near = cv2.blur(needed, size, borderType=cv2.BORDER_CONSTANT)
+    share = cv2.blur(needed * found.astype(np.float32), size, borderType=cv2.BORDER_CONSTANT)
+    faded: NDArray[np.float32] = np.clip(2 * share / np.maximum(near, 1e-6) - 1, 0, 1) * found
+    return faded
 
 
 def blend(

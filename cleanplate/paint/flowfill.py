@@ -35,7 +35,7 @@ class FlowFillOptions:
 
     reach_frames: int = 60
     "how many frames beyond the piece being painted sources are looked for"
-    work_height_px: int = 480
+    work_height_px: int = 360
     "motion is found on frames made smaller until about this high; colours are always taken at full size"
     threads: int = 0
     "0 = one a core; the result does not depend on it"
