@@ -73,8 +73,11 @@ def render(path: Path, recipe: Recipe) -> Path:
     ticks = str(recipe.time_base.denominator)
     clock = {"video_track_timescale": ticks, "movie_timescale": ticks} if path.suffix in (".mp4", ".mov") else {}
     with av.open(str(path), "w", options=clock | recipe.muxer) as out:
-        rate = Fraction(1) / (recipe.time_base * max(recipe.last_duration, 1))
+        # the rate says nothing of the last picture's duration, so that only the picture itself can
+        step = recipe.pts[1] - recipe.pts[0] if len(recipe.pts) > 1 else recipe.last_duration
+        rate = Fraction(1) / (recipe.time_base * max(step, 1))
         options = {**QUICK.get(recipe.codec, {}), **recipe.options}
+        options["flags"] = options.get("flags", "") + "+frame_duration"
         video = out.add_stream(recipe.codec, rate=rate.limit_denominator(60000), options=options)
         video.width, video.height, video.pix_fmt = width, height, recipe.pix_fmt
         context = video.codec_context

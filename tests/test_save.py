@@ -114,6 +114,14 @@ def test_the_last_duration_is_kept(tmp_path, duration):
     assert two.times[-1][1] - two.times[-1][0] == Fraction(duration, 12800)
 
 
+@pytest.mark.parametrize("codec", ["libx264", "libx265", "ffv1"])
+def test_matroska_ends_when_the_last_picture_does(tmp_path, codec):
+    source = render(tmp_path / "in.mkv", Recipe(**{**MS, "pts": (0, 40, 80, 100, 400), "last_duration": 300}))
+    _copy(source, tmp_path / "out.mkv", Encode(codec=codec))
+    with av.open(str(tmp_path / "out.mkv")) as file:
+        assert file.duration == 700_000
+
+
 @pytest.mark.parametrize("codec", ["h264", "hevc"])
 def test_no_player_stops_before_the_last_picture(tmp_path, codec):
     pts = (0, 512, 1024, 1536, 2048, 2560, 3072, 3584, 9000, 15000)

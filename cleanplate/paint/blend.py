@@ -23,7 +23,7 @@ from cleanplate.paint.trace import GRID_PX, NOWHERE, Trail, locate
 TRUST, TRUST_PLANAR = 4.2, 3.0
 V_POWER, E_POWER, D_POWER = 0.76, 0.78, 0.38
 V_FLOOR, E_FLOOR_PX2, D_FLOOR_PX = 10.0, 0.01, 0.3
-FADE_CELLS = 3  # over how far a source's weight falls off where it ends
+FADE_CELLS = 1  # over how far a source's weight falls off where it ends
 V_UNPROVEN = 1000.0  # of a candidate that reaches no point of the ring
 NEGLIGIBLE = 0.02  # a smaller share of the weight is not worth sampling for
 SAME_PX2 = 0.1  # two candidates that lie closer (squared working pixels) are one: sampled once, sharper and quicker
@@ -115,8 +115,8 @@ def _fade(found: NDArray[np.bool_], needed: NDArray[np.float32]) -> NDArray[np.f
     size = (2 * FADE_CELLS + 1, 2 * FADE_CELLS + 1)
     near = cv2.blur(needed, size, borderType=cv2.BORDER_CONSTANT)
     share = cv2.blur(needed * found.astype(np.float32), size, borderType=cv2.BORDER_CONSTANT)
-    faded: NDArray[np.float32] = np.clip(2 * share / np.maximum(near, 1e-6) - 1, 0, 1) * found
-    return faded
+    faded = np.clip(2 * share / np.maximum(near, 1e-6) - 1, 0, 1) * found
+    return np.asarray(faded, np.float32)
 
 
 def blend(

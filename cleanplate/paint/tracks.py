@@ -133,7 +133,7 @@ def _shrink(
     """Averages over what is known of each scale x scale block (0-255), where anything is, and where anything is not."""
     gray = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY).astype(np.float32)
     if image.dtype == np.uint16:
-        gray /= DEEP
+        gray = np.rint(gray / np.float32(DEEP))  # so that the same picture moves the same at either depth
     gray[hole] = 0
     share = (~hole).astype(np.float32)
     if scale > 1:

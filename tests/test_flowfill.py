@@ -1,0 +1,148 @@
+"""The default engine against rendered scenes whose clean plate, motion and visibility are known."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from cleanplate.base.errors import UsageError
+from cleanplate.base.measure import hole_psnr
+from cleanplate.base.types import Clip, Painting
+from cleanplate.bench.synth import Scene, render
+from cleanplate.motion.complete import harmonic
+from cleanplate.paint.engine import make_engine
+
+FRAMES = 14
+
+
+def scene(name: str, bit_depth: int = 8, height_px: int = 120) -> Scene:
+    return render(name, width_px=height_px * 9 // 5, height_px=height_px, frames=FRAMES, bit_depth=bit_depth)
+
+
+def box_hole(images: np.ndarray) -> np.ndarray:
+    """A still hole of a twentieth of the picture, such as a logo leaves."""
+    count, height, width = images.shape[:3]
+    holes = np.zeros((count, height, width), bool)
+    holes[:, height // 3 : height // 3 + height // 5, width // 3 : width // 3 + width // 4] = True
+    return holes
+
+
+def fill(images: np.ndarray, holes: np.ndarray, engine: str = "flowfill", clip: dict | None = None, **options):
+    shown = images.copy()
+    shown[holes] = 0
+    return make_engine(engine, options).fill(Clip(images=shown, holes=holes, **(clip or {})))
+
+
+def score(painting: Painting, truth: np.ndarray, holes: np.ndarray) -> float:
+    return hole_psnr(painting.images, truth, holes, data_range=float(np.iinfo(truth.dtype).max))
+
+
+@pytest.fixture(scope="module")
+def pan() -> Scene:
+    return scene("pan")
+
+
+@pytest.mark.parametrize(("name", "least_db"), [("pan", 27), ("zoom", 27), ("rotate", 27), ("exposure", 23)])
+def test_what_the_camera_reveals_is_copied(name, least_db):
+    shot = scene(name)
+    holes = box_hole(shot.plate) & shot.reveal(box_hole(shot.plate))
+    got = score(fill(shot.plate, holes), shot.plate, holes)
+    assert got > least_db
+    assert got > score(fill(shot.plate, holes, "opencv-telea"), shot.plate, holes) + 6
+
+
+def test_a_still_camera_and_a_passing_object_give_the_plate_back():
+    shot = scene("still")
+    painting = fill(shot.images, shot.holes)
+    seen = shot.holes & shot.reveal(shot.holes)
+    assert seen.any()
+    assert score(painting, shot.plate, seen) > 30
+    assert (painting.origin[seen] == 1).mean() > 0.9
+
+
+def test_where_nothing_is_revealed_it_is_as_good_as_the_smooth_fill():
+    shot = scene("logo-still")
+    holes = box_hole(shot.plate)
+    painting = fill(shot.plate, holes)
+    smooth = np.stack(
+        [harmonic(image.astype(np.float32), ~hole) for image, hole in zip(shot.plate, holes, strict=True)]
+    )
+    bound = score(Painting(images=np.rint(smooth).astype(np.uint8), origin=painting.origin), shot.plate, holes)
+    assert score(painting, shot.plate, holes) > bound - 0.2
+    assert (painting.origin[holes] == 2).mean() > 0.95
+
+
+def test_origin_tells_what_was_seen(pan):
+    holes = box_hole(pan.plate)
+    revealed = holes & pan.reveal(holes)
+    painting = fill(pan.plate, holes)
+    assert revealed.any()
+    assert (painting.origin[revealed] == 1).mean() > 0.95
+
+
+def test_sixteen_bits_agree_with_eight(pan):
+    holes = box_hole(pan.plate)
+    coarse = fill(pan.plate, holes).images.astype(float)
+    fine = fill(pan.plate.astype(np.uint16) * 257, holes).images.astype(float) / 257
+    assert np.abs(coarse - fine)[holes].max() <= 1
+
+
+def test_sixteen_bits_keep_their_depth():
+    shot = scene("pan", bit_depth=16)
+    holes = box_hole(shot.plate)
+    levels = np.unique(fill(shot.plate, holes).images[holes] % 257)
+    assert len(levels) > 100  # painted at 8 bits all would be multiples of 257
+
+
+def test_the_number_of_threads_changes_nothing(pan):
+    holes = box_hole(pan.plate)
+    one, three = (fill(pan.plate, holes, threads=n) for n in (1, 3))
+    assert np.array_equal(one.images, three.images)
+    assert np.array_equal(one.origin, three.origin)
+
+
+def test_opencv_keeps_its_own_thread_setting(pan):
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(2)
+    try:
+        fill(pan.plate, box_hole(pan.plate))
+        assert cv2.getNumThreads() == 2
+    finally:
+        cv2.setNumThreads(before)
+
+
+def test_the_margin_is_looked_at_but_not_painted(pan):
+    holes = box_hole(pan.plate)
+    alone = fill(pan.plate[6:8], holes[6:8])
+    inside = fill(pan.plate, holes, clip={"core": (6, 8)})
+    assert inside.images.shape == alone.images.shape
+    assert score(inside, pan.plate[6:8], holes[6:8]) > score(alone, pan.plate[6:8], holes[6:8]) + 3
+
+
+def test_a_source_beyond_the_reach_is_not_used():
+    shot = scene("still")
+    holes = np.ones(shot.plate.shape[:3], bool)
+    holes[:, :, :150] = box_hole(shot.plate)[:, :, :150]
+    holes[-1] = False  # only the last frame shows it
+    near, far = (fill(shot.plate, holes, clip={"core": (0, 1)}, reach_frames=n) for n in (3, FRAMES))
+    hole = box_hole(shot.plate)[0]
+    hole[:, 150:] = False
+    assert (near.origin[0][hole] == 2).all()
+    assert (far.origin[0][hole] == 1).mean() > 0.5
+
+
+@pytest.mark.parametrize("scale", [2, 3])
+def test_large_frames_are_followed_small_and_painted_at_full_size(scale):
+    shot = scene("pan", height_px=240)
+    holes = box_hole(shot.plate)
+    seen = holes & shot.reveal(holes)
+    got = score(fill(shot.plate, holes, work_height_px=240 // scale), shot.plate, seen)
+    print(got, score(fill(shot.plate, holes), shot.plate, seen))
+    assert got > score(fill(shot.plate, holes, "opencv-telea"), shot.plate, seen) + 8
+
+
+@pytest.mark.parametrize(("option", "value"), [("reach_frames", 0), ("work_height_px", 10), ("threads", -1)])
+def test_options_out_of_range_are_refused(option, value):
+    with pytest.raises(UsageError, match=option):
+        make_engine("flowfill", {option: value})
