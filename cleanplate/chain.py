@@ -22,12 +22,12 @@ from cleanplate.base.report import Progress, Report, StageClock, Watch, peak_mem
 from cleanplate.base.settings import Job
 from cleanplate.base.threads import Sink, prefetch
 from cleanplate.base.types import Frame, Planes, VideoInfo
-from cleanplate.decode import VideoReader, open_video
+from cleanplate.decode.reader import VideoReader, open_video
 from cleanplate.mask.stored import StoredMasks
 from cleanplate.paint.engine import EngineSpec, engine_spec, make_engine
 from cleanplate.paste import paste
 from cleanplate.pieces import Held, Painted, hold, largest_crop_px, paint_frames
-from cleanplate.save import VideoWriter, check_output
+from cleanplate.save.writer import VideoWriter, check_output
 
 _AHEAD_FRAMES = 8
 "length of the decoder's queue, and of the encoder's"

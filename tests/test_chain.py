@@ -163,7 +163,7 @@ def test_a_sabotaged_paste_is_found_out(
 def test_verify_finds_a_file_that_does_not_hold_what_was_sent(
     source: Path, mask: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    from cleanplate.save import VideoWriter
+    from cleanplate.save.writer import VideoWriter
 
     write = VideoWriter.write
 

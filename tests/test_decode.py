@@ -16,7 +16,7 @@ from media import Recipe, render
 from cleanplate.base.errors import MediaError, UsageError
 from cleanplate.base.pixels import PIXEL_FORMATS, stored_layout, turn, turn_back, turned_layout
 from cleanplate.base.types import Color
-from cleanplate.decode import open_video
+from cleanplate.decode.reader import open_video
 
 UNEVEN = (0, 512, 600, 1800, 1801, 4000, 4512, 9000, 9100, 9200)
 

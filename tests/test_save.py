@@ -18,8 +18,8 @@ from media import X265, Facts, Recipe, facts, render
 from cleanplate.base.errors import MediaError, UsageError
 from cleanplate.base.settings import Encode
 from cleanplate.base.types import Frame
-from cleanplate.decode import open_video
-from cleanplate.save import VideoWriter, check_output
+from cleanplate.decode.reader import open_video
+from cleanplate.save.writer import VideoWriter, check_output
 
 EXACT = Encode(lossless=True, preset="ultrafast")
 QUICK = Encode(preset="ultrafast")

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from cleanplate.base.measure import hole_psnr
 from cleanplate.bench.synth import Scene, render
 from cleanplate.bench.synth_video import write_clip
-from cleanplate.decode import open_video
+from cleanplate.decode.reader import open_video
 from cleanplate.tasks.sheet import write_sheet
 
 _SCENE = "walker-pan"

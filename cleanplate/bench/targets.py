@@ -24,7 +24,7 @@ from cleanplate.base.measure import hole_psnr
 from cleanplate.bench.holes import moving_blob
 from cleanplate.bench.synth import render
 from cleanplate.bench.synth_video import write_clip
-from cleanplate.decode import open_video
+from cleanplate.decode.reader import open_video
 from cleanplate.tasks.arrays import fill
 
 Pictures = NDArray[np.uint8]

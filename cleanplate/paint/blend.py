@@ -19,9 +19,9 @@ from cleanplate.paint.trace import GRID_PX, NOWHERE, Trail, locate
 
 # Weight of a candidate, that of the smooth fill being 1: exp(TRUST) (V + V0)^-a (E + E0)^-b (D + D0)^-c, V the mean
 # square error the ring foretells (colours 0-255), E the forward-backward error (px^2) and D the doubt (px) of its way,
-# lengths at 240 lines; less by PLANAR for the camera's plane. Fitted on 22 clips, see docs/flowfill.md.
-TRUST, TRUST_PLANAR = 4.2, 3.0
-V_POWER, E_POWER, D_POWER = 0.76, 0.78, 0.38
+# in working pixels; TRUST is less for the camera's plane. Fitted on 48 clips, see docs/flowfill.md.
+TRUST, TRUST_PLANAR = 5.7, 4.95
+V_POWER, E_POWER, D_POWER = 0.84, 0.61, 0.58
 V_FLOOR, E_FLOOR_PX2, D_FLOOR_PX = 10.0, 0.01, 0.3
 FADE_CELLS = 1  # over how far a source's weight falls off where it ends
 V_UNPROVEN = 1000.0  # of a candidate that reaches no point of the ring
@@ -53,13 +53,11 @@ def judge(
     masked: NDArray[np.bool_],
     scale: int,
     trails: Sequence[Trail],
-    unit: float,
 ) -> Candidates:
     """Try each candidate on the ring around the hole of frame `t`, where the true colour is known.
 
     Its residual there and the mean square of it are spread harmonically into the hole. `hole` (H, W); `masked`
-    (T, h, w) is hole and ring at the working scale, `scale` times smaller; `unit`: the working
-    frame's height / 240 lines.
+    (T, h, w) is hole and ring at the working scale, `scale` times smaller.
     """
     found = Candidates(
         x0=trails[0].x0,
@@ -97,8 +95,8 @@ def judge(
         else:
             found.verdict[n, ..., 3] = V_UNPROVEN
         variance = np.maximum(found.verdict[n, ..., 3], 0) + V_FLOOR
-        error = found.risk[n, ..., 0] / unit**2 + E_FLOOR_PX2
-        doubt = found.risk[n, ..., 1] / unit + D_FLOOR_PX
+        error = found.risk[n, ..., 0] + E_FLOOR_PX2
+        doubt = found.risk[n, ..., 1] + D_FLOOR_PX
         trust = np.exp(TRUST_PLANAR if trails[n].is_planar else TRUST)
         weight = trust * variance**-V_POWER * error**-E_POWER * doubt**-D_POWER
         # so that the share against the smooth fill, not the weight, falls off evenly

@@ -75,7 +75,7 @@ class FlowFill(Engine):
                 pending: deque[Future[None]] = deque()
                 for t, trails in _trails(tracks, set(owed), ERROR_LIMIT_PX2 * unit**2, pool):
                     out, mark = painted[t - first], origin[t - first]
-                    pending.append(pool.submit(_paint, images, holes[t], t, tracks, trails, scale, unit, out, mark))
+                    pending.append(pool.submit(_paint, images, holes[t], t, tracks, trails, scale, out, mark))
                     if len(pending) > 2 * threads:
                         pending.popleft().result()
                 for future in pending:
@@ -114,7 +114,6 @@ def _paint(
     tracks: Tracks,
     trails: list[Trail],
     scale: int,
-    unit: float,
     out: NDArray[Any],
     origin: NDArray[np.uint8],
 ) -> None:
@@ -125,7 +124,7 @@ def _paint(
     work = harmonic(out[part].astype(np.float32) / one, ~inside, default=MID_GRAY)
     origin[hole] = INVENTED
     if trails:
-        found = judge(images, t, hole, tracks.masked, scale, trails, unit)
+        found = judge(images, t, hole, tracks.masked, scale, trails)
         blend(images, hole, tracks.masked, scale, found, (x0, y0), work, origin)
     filled = np.clip(np.rint(work * one), 0, np.iinfo(out.dtype).max).astype(out.dtype)
     out[part][inside] = filled[inside]

@@ -13,8 +13,8 @@ from cleanplate.base.pixels import PIXEL_FORMATS, stored_layout
 from cleanplate.base.report import Progress, Watch
 from cleanplate.base.settings import Encode
 from cleanplate.base.types import Planes, VideoInfo
-from cleanplate.decode import VideoReader, open_video
-from cleanplate.save import VideoWriter, check_output
+from cleanplate.decode.reader import VideoReader, open_video
+from cleanplate.save.writer import VideoWriter, check_output
 from cleanplate.tasks.sheet import check_picture, eight_bit, write_sheet
 
 _DIFFERENCE_GAIN = 8

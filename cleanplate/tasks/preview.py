@@ -15,7 +15,7 @@ from cleanplate.base.arrays import cut
 from cleanplate.base.errors import MediaError, UsageError
 from cleanplate.base.report import StageClock
 from cleanplate.base.settings import feather_for
-from cleanplate.decode import open_video
+from cleanplate.decode.reader import open_video
 from cleanplate.mask.stored import StoredMasks, make_masks
 from cleanplate.paint.engine import engine_options, engine_spec, make_engine
 from cleanplate.paste import paste

@@ -18,12 +18,12 @@ from cleanplate.base.report import Report, Watch, report_path
 from cleanplate.base.settings import MEMORY_DEFAULT_BYTES, Encode, Job, feather_for
 from cleanplate.base.types import Box
 from cleanplate.chain import run
-from cleanplate.decode import open_video
+from cleanplate.decode.reader import open_video
 from cleanplate.mask.maker import MaskSource, Points
 from cleanplate.mask.stored import MaskSummary
 from cleanplate.mask.stored import make_masks as store_masks
 from cleanplate.paint.engine import engine_options
-from cleanplate.save import check_output
+from cleanplate.save.writer import check_output
 
 Paths = str | Path | Sequence[str | Path]
 Boxes = str | Box | Sequence[str | Box]

@@ -14,7 +14,7 @@ from rich.table import Table
 from cleanplate.apps.cli import screen
 from cleanplate.base.weights import cache_folder
 from cleanplate.paint.engine import ENGINES, engine_class
-from cleanplate.save_encode import available_encoders
+from cleanplate.save.encode import available_encoders
 
 _CORE = ("numpy", "scipy", "av", "opencv-python-headless", "numba", "typer", "rich", "platformdirs")
 

@@ -22,9 +22,10 @@ CRF_DEFAULT = 16.0
 # x264 and x265 spread a stream over frame threads, and their number changes the bytes: fixed, it does not depend on
 # the machine. Three keep two cores busy; eight made a 1080p encode there 1.3 times slower and its file 9 % larger.
 ENCODER_THREADS = 3
-# x264's AVX-512 code reads memory nobody wrote: in small pictures one run in ten gave other bytes. AVX2's code, which
-# every such processor has, gave the same in 140 of 140 runs and costs 5 to 8 % of the encoding time.
+# x264's AVX-512 code reads memory nobody wrote: in pictures 160 to 720 px wide one run in ten gave other bytes, never
+# (150 runs) where the width is a multiple of 128. AVX2's code gave the same in 140 of 140 runs, for 5 to 8 % more time.
 _AVX_512F = 13  # OpenCV's CV_CPU_AVX_512F, not named in Python
+_SAFE_MULTIPLE_PX = 128
 BT709 = Color(primaries=1, transfer=1, matrix=1, full_range=False, chroma_location="left")
 
 
@@ -65,7 +66,8 @@ def plan_encode(output: Path, info: VideoInfo, encode: Encode) -> EncodePlan:
             f"{encoder} cannot hold {form.name} of {info.width_px}x{info.height_px}, an odd size; "
             "type --codec ffv1 and name the output .mkv"
         )
-    options = _options(encoder, encode)
+    stored_width = info.height_px if info.rotation_deg % 180 else info.width_px
+    options = _options(encoder, encode, stored_width)
     color = BT709 if warnings else info.color
     if info.pixel_format.startswith("yuvj"):  # the range is in the format's name, which the encoder is not given
         color = replace(color, full_range=True)
@@ -139,7 +141,7 @@ def _no_encoder(problem: str, source: PixelFormat) -> str:
     return f"{problem}; convert the source to a common pixel format first"
 
 
-def _options(encoder: str, encode: Encode) -> dict[str, str]:
+def _options(encoder: str, encode: Encode, width_px: int) -> dict[str, str]:
     known = {option.name for option in av.Codec(encoder, "w").create().supported_options.private}
     # frame_duration: packets last as long as their frames, where FFmpeg would say one over the average rate
     options: dict[str, str] = {"flags": "+bitexact+frame_duration"}
@@ -163,7 +165,8 @@ def _options(encoder: str, encode: Encode) -> dict[str, str]:
         options |= lossless[encoder]
     elif "crf" in known:
         options["crf"] = f"{encode.crf if encode.crf is not None else CRF_DEFAULT:g}"
-    if encoder in ("libx264", "libx264rgb") and cv2.checkHardwareSupport(_AVX_512F):
+    is_x264 = encoder in ("libx264", "libx264rgb")
+    if is_x264 and width_px % _SAFE_MULTIPLE_PX and cv2.checkHardwareSupport(_AVX_512F):
         options["x264-params"] = "asm=AVX2"
     if encoder == "libx265":
         quiet = f"log-level=none:frame-threads={ENCODER_THREADS}"

@@ -15,7 +15,7 @@ from av.packet import Packet
 from av.stream import Discard, Disposition
 
 from cleanplate.base.types import VideoInfo
-from cleanplate.save_subtitles import add_text_stream, is_blank
+from cleanplate.save.subtitles import add_text_stream, is_blank
 
 # What a muxer writes about its own file: copied, it would describe the wrong one.
 _OWN_TAGS = {"encoder", "duration"}

@@ -14,8 +14,8 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from cleanplate.base.types import VideoInfo
-from cleanplate.save_encode import EncodePlan
-from cleanplate.save_streams import open_source
+from cleanplate.save.encode import EncodePlan
+from cleanplate.save.streams import open_source
 
 _FIELD_MODES = {"tt": "tff", "bt": "tff", "bb": "bff", "tb": "bff"}  # named coded, then shown: what is shown counts
 _DYNAMIC = {"DYNAMIC_HDR_PLUS": "HDR10+", "DOVI_METADATA": "Dolby Vision", "DYNAMIC_HDR_VIVID": "HDR Vivid"}

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from cleanplate.base.pixels import PIXEL_FORMATS, PixelFormat, turn_back
 from cleanplate.base.types import Frame, VideoInfo
-from cleanplate.save_encode import ENCODER_THREADS, EncodePlan
-from cleanplate.save_signal import field_marker, signal_options
-from cleanplate.save_streams import CopiedStreams, muxer_options, open_source, stream_tags
+from cleanplate.save.encode import ENCODER_THREADS, EncodePlan
+from cleanplate.save.signal import field_marker, signal_options
+from cleanplate.save.streams import CopiedStreams, muxer_options, open_source, stream_tags
 
 FIELD_ORDERS = {"progressive": 1, "tt": 2, "bb": 3, "tb": 4, "bt": 5}
 MATROSKA_CLOCK = 1000  # ticks a second, whatever the source's

@@ -7,7 +7,6 @@ with open_video("in.mp4") as video:
 
 from __future__ import annotations
 
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import replace
@@ -26,11 +25,10 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from cleanplate.base.errors import MediaError, UsageError
+from cleanplate.base.names import images_in
 from cleanplate.base.pixels import PIXEL_FORMATS, stored_layout, turn
 from cleanplate.base.types import Color, Frame, Planes, VideoInfo
-from cleanplate.decode_info import describe, main_video, open_container, reason
-
-IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"}
+from cleanplate.decode.info import describe, main_video, open_container, reason
 
 
 class VideoReader(ABC):
@@ -191,17 +189,11 @@ def _rows(plane: Any, dtype: type[np.generic]) -> NDArray[Any]:
     return rows[::-1] if plane.line_size < 0 else rows
 
 
-def _natural(path: Path) -> list[tuple[int, int, str]]:
-    """Sort key: img2 before img10."""
-    parts = re.split(r"(\d+)", path.name.lower())
-    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part]
-
-
 class ImageReader(VideoReader):
     """A folder of images of one size: one a frame, in natural order of their names."""
 
     def __init__(self, path: Path, rate: Fraction) -> None:
-        self._paths = sorted((p for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES), key=_natural)
+        self._paths = images_in(path)
         if not self._paths:
             raise UsageError(f"the folder '{path}' holds no images (png, jpg, tif, bmp or webp); give one that does")
         first = self._read(0)

@@ -20,10 +20,10 @@ import av
 from cleanplate.base.errors import MediaError, UsageError
 from cleanplate.base.settings import Encode
 from cleanplate.base.types import Frame, VideoInfo
-from cleanplate.save_encode import plan_encode
-from cleanplate.save_images import FolderSink
-from cleanplate.save_streams import unheld_sound
-from cleanplate.save_video import FileSink
+from cleanplate.save.encode import plan_encode
+from cleanplate.save.images import FolderSink
+from cleanplate.save.streams import unheld_sound
+from cleanplate.save.video import FileSink
 
 
 def check_output(output: str | Path, info: VideoInfo, encode: Encode) -> None:
