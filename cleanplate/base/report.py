@@ -106,6 +106,10 @@ class StageClock:
 
 def peak_memory_bytes() -> int | None:
     """The most memory this process has held (resident set); None where the system does not say."""
+    status = Path("/proc/self/status")
+    if status.exists():  # Linux: getrusage there begins with what the parent held when it started this process
+        held = next((line for line in status.read_text().splitlines() if line.startswith("VmHWM:")), None)
+        return int(held.split()[1]) * 1024 if held else None
     try:
         import resource
     except ImportError:  # Windows has no such module

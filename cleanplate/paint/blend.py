@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cleanplate.motion.complete import harmonic
-from cleanplate.paint.trace import GRID_PX, NOWHERE, Trail, locate
+from cleanplate.paint.trace import GRID_PX, NOWHERE, Tracks, Trail, is_visible, locate
 
 # Weight of a candidate, that of the smooth fill being 1: exp(TRUST) (V + V0)^-a (E + E0)^-b (D + D0)^-c, V the mean
 # square error the ring foretells (colours 0-255), E the forward-backward error (px^2) and D the doubt (px) of its way,
@@ -39,6 +39,7 @@ class Candidates:
     x0: int
     y0: int
     ways: NDArray[np.int64]  # (C,): 0 = source lies later, 1 = earlier
+    are_planar: NDArray[np.bool_]  # (C,)
     frame: NDArray[np.int32]  # (C, rows, columns)
     xy: NDArray[np.float32]  # (C, rows, columns, 2)
     risk: NDArray[np.float32]  # (C, rows, columns, 2)
@@ -50,19 +51,20 @@ def judge(
     images: NDArray[Any],
     t: int,
     hole: NDArray[np.bool_],
-    masked: NDArray[np.bool_],
+    tracks: Tracks,
     scale: int,
     trails: Sequence[Trail],
 ) -> Candidates:
     """Try each candidate on the ring around the hole of frame `t`, where the true colour is known.
 
-    Its residual there and the mean square of it are spread harmonically into the hole. `hole` (H, W); `masked`
-    (T, h, w) is hole and ring at the working scale, `scale` times smaller.
+    Its residual there and the mean square of it are spread harmonically into the hole. `hole` (H, W); `scale`:
+    how many times smaller the tracks are.
     """
     found = Candidates(
         x0=trails[0].x0,
         y0=trails[0].y0,
         ways=np.array([trail.way for trail in trails]),
+        are_planar=np.array([trail.is_planar for trail in trails]),
         frame=np.stack([trail.frame for trail in trails]),
         xy=np.stack([trail.xy for trail in trails]),
         risk=np.stack([trail.risk for trail in trails]),
@@ -71,24 +73,15 @@ def judge(
     )
     rows, columns = found.frame.shape[1:]
     needed = np.zeros((rows, columns), np.float32)
-    part = masked[t, GRID_PX * found.y0 :: GRID_PX, GRID_PX * found.x0 :: GRID_PX][:rows, :columns]
+    part = tracks.masked[t, GRID_PX * found.y0 :: GRID_PX, GRID_PX * found.x0 :: GRID_PX][:rows, :columns]
     needed[: part.shape[0], : part.shape[1]] = part
     for n in range(len(trails)):
         if (found.frame[n] < 0).all():
             continue
         told, hits = _ring(
-            images,
-            t,
-            hole,
-            masked,
-            scale,
-            found.ways[n],
-            found.x0,
-            found.y0,
-            found.frame[n],
-            found.xy[n],
-            found.risk[n],
-        )
+            images, t, hole, tracks.arrays, scale, found.ways[n], found.are_planar[n],
+            found.x0, found.y0, found.frame, found.xy, found.risk, n,
+        )  # fmt: skip
         known = hits > 0
         if known.any():
             found.verdict[n] = harmonic(told, known, sweeps=4)
@@ -120,7 +113,7 @@ def _fade(found: NDArray[np.bool_], needed: NDArray[np.float32]) -> NDArray[np.f
 def blend(
     images: NDArray[Any],
     hole: NDArray[np.bool_],
-    masked: NDArray[np.bool_],
+    tracks: Tracks,
     scale: int,
     found: Candidates,
     corner_xy: tuple[int, int],
@@ -132,8 +125,8 @@ def blend(
     `out` is the part of the frame from `corner_xy` on that contains the hole, filled smoothly.
     """
     _blend(
-        images, hole, masked, scale, found.ways, found.x0, found.y0, found.frame, found.xy, found.risk,
-        found.verdict, found.weight, corner_xy[0], corner_xy[1], out, origin,
+        images, hole, tracks.arrays, scale, found.ways, found.are_planar, found.x0, found.y0, found.frame, found.xy,
+        found.risk, found.verdict, found.weight, corner_xy[0], corner_xy[1], out, origin,
     )  # fmt: skip
 
 
@@ -159,27 +152,44 @@ def _sample(images, s, x, y):  # type: ignore[no-untyped-def]
     x2, x3 = min(max(left + 1, 0), width - 1), min(max(left + 2, 0), width - 1)
     colour = (np.float32(0), np.float32(0), np.float32(0))
     for j in range(4):
-        row = images[s, min(max(top - 1 + j, 0), height - 1)]
+        yy = min(max(top - 1 + j, 0), height - 1)
         a, b, c, d = wy[j] * wx[0], wy[j] * wx[1], wy[j] * wx[2], wy[j] * wx[3]
         colour = (
-            colour[0] + _dot(a, b, c, d, row[x0, 0], row[x1, 0], row[x2, 0], row[x3, 0]),
-            colour[1] + _dot(a, b, c, d, row[x0, 1], row[x1, 1], row[x2, 1], row[x3, 1]),
-            colour[2] + _dot(a, b, c, d, row[x0, 2], row[x1, 2], row[x2, 2], row[x3, 2]),
+            colour[0] + _taps(a, b, c, d, images, s, yy, x0, x1, x2, x3, 0),
+            colour[1] + _taps(a, b, c, d, images, s, yy, x0, x1, x2, x3, 1),
+            colour[2] + _taps(a, b, c, d, images, s, yy, x0, x1, x2, x3, 2),
         )
     return colour
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def _dot(a, b, c, d, p, q, r, s):  # type: ignore[no-untyped-def]
-    return a * np.float32(p) + b * np.float32(q) + c * np.float32(r) + d * np.float32(s)
+def _taps(a, b, c, d, images, s, y, x0, x1, x2, x3, channel):  # type: ignore[no-untyped-def]
+    return (
+        a * np.float32(images[s, y, x0, channel])
+        + b * np.float32(images[s, y, x1, channel])
+        + c * np.float32(images[s, y, x2, channel])
+        + d * np.float32(images[s, y, x3, channel])
+    )
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _corners(a, b, c, d, field, n, top, low, left, right, channel):  # type: ignore[no-untyped-def]
+    """A channel of one candidate's field between four cells."""
+    return (
+        a * field[n, top, left, channel]
+        + b * field[n, top, right, channel]
+        + c * field[n, low, left, channel]
+        + d * field[n, low, right, channel]
+    )
 
 
 @numba.njit(cache=True, nogil=True)
-def _ring(images, t, hole, masked, scale, way, x0, y0, frame, xy, risk):  # type: ignore[no-untyped-def]
+def _ring(images, t, hole, paths, scale, way, is_planar, x0, y0, frame, xy, risk, n):  # type: ignore[no-untyped-def]
     """Residual (3) and mean square (1) of a candidate in the ring's cells (rows, columns, 4), and their samples."""
-    rows, columns = frame.shape
+    rows, columns = frame.shape[1:]
     height, width = hole.shape
     unit = np.float32(1.0 / DEEP if images.itemsize == 2 else 1.0)
+    masked = paths[0]
     told = np.zeros((rows, columns, 4), np.float32)
     hits = np.zeros((rows, columns), np.int32)
     cell = GRID_PX * scale
@@ -190,7 +200,7 @@ def _ring(images, t, hole, masked, scale, way, x0, y0, frame, xy, risk):  # type
             if hole[y, x] or not masked[t, y // scale, x // scale] or (scale > 1 and (x + y) % 2):
                 continue
             s, sx, sy, _, _ = locate(
-                masked, way, x0, y0, frame, xy, risk, (x + 0.5) / scale - 0.5, (y + 0.5) / scale - 0.5
+                paths, way, is_planar, x0, y0, frame, xy, risk, n, (x + 0.5) / scale - 0.5, (y + 0.5) / scale - 0.5
             )
             if s < 0:
                 continue
@@ -213,8 +223,9 @@ def _ring(images, t, hole, masked, scale, way, x0, y0, frame, xy, risk):  # type
 
 @numba.njit(cache=True, nogil=True)
 def _blend(  # type: ignore[no-untyped-def]
-    images, hole, masked, scale, ways, x0, y0, frame, xy, risk, verdict, weight, out_x, out_y, out, origin
+    images, hole, paths, scale, ways, are_planar, x0, y0, frame, xy, risk, verdict, weight, out_x, out_y, out, origin
 ):
+    masked = paths[0]
     count, rows, columns = frame.shape
     height, width = hole.shape
     unit = np.float32(1.0 / DEEP if images.itemsize == 2 else 1.0)
@@ -235,8 +246,12 @@ def _blend(  # type: ignore[no-untyped-def]
             p, q, k, m = (1 - u) * (1 - v), u * (1 - v), (1 - u) * v, u * v
             total = np.float32(1)  # the smooth fill's weight
             for n in range(count):
-                w = weight[n]
-                weights[n] = p * w[top, left] + q * w[top, right] + k * w[low, left] + m * w[low, right]
+                weights[n] = (
+                    p * weight[n, top, left]
+                    + q * weight[n, top, right]
+                    + k * weight[n, low, left]
+                    + m * weight[n, low, right]
+                )
                 total += weights[n]
             kept = np.float32(1)
             r, g, b = out[y - out_y, x - out_x]
@@ -246,28 +261,30 @@ def _blend(  # type: ignore[no-untyped-def]
                 if n < count and weights[n] >= NEGLIGIBLE * total:
                     w = weights[n]
                     s, sx, sy, _, _ = locate(
-                        masked,
+                        paths,
                         ways[n],
+                        are_planar[n],
                         x0,
                         y0,
-                        frame[n],
-                        xy[n],
-                        risk[n],
+                        frame,
+                        xy,
+                        risk,
+                        n,
                         (x + 0.5) / scale - 0.5,
                         (y + 0.5) / scale - 0.5,
                     )
                     if s < 0:
                         continue
-                    a = verdict[n]
-                    r -= w * _dot(p, q, k, m, a[top, left, 0], a[top, right, 0], a[low, left, 0], a[low, right, 0])
-                    g -= w * _dot(p, q, k, m, a[top, left, 1], a[top, right, 1], a[low, left, 1], a[low, right, 1])
-                    b -= w * _dot(p, q, k, m, a[top, left, 2], a[top, right, 2], a[low, left, 2], a[low, right, 2])
+                    r -= w * _corners(p, q, k, m, verdict, n, top, low, left, right, 0)
+                    g -= w * _corners(p, q, k, m, verdict, n, top, low, left, right, 1)
+                    b -= w * _corners(p, q, k, m, verdict, n, top, low, left, right, 2)
                     kept += w
                     if s == last_s and (sx - last_x) ** 2 + (sy - last_y) ** 2 < SAME_PX2:
-                        last_w += w
-                        last_x += (sx - last_x) * w / last_w
-                        last_y += (sy - last_y) * w / last_w
-                        continue
+                        share = w / (last_w + w)
+                        mx, my = last_x + share * (sx - last_x), last_y + share * (sy - last_y)
+                        if is_visible(masked, s, mx, my):
+                            last_x, last_y, last_w = mx, my, last_w + w
+                            continue
                 elif n < count:
                     continue
                 if last_w > 0:

@@ -26,6 +26,7 @@ from cleanplate.paint.engine import Engine
 from cleanplate.paint.trace import Tracks, Trail, sweep
 from cleanplate.paint.tracks import bounds, find_tracks
 
+SMOOTH_CONTEXT_PX = 8  # what the smooth fill sees around the hole; one is 0.1 dB worse, more the same
 ERROR_LIMIT_PX2 = 20.0  # at 240 lines: a trace that missed itself by more along the way is lost
 
 
@@ -118,13 +119,13 @@ def _paint(
     origin: NDArray[np.uint8],
 ) -> None:
     """Fill the hole of frame `t` in `out` (H, W, 3) and mark `origin` (H, W)."""
-    x0, y0, x1, y1 = bounds(hole, 1)
+    x0, y0, x1, y1 = bounds(hole, SMOOTH_CONTEXT_PX)
     part, inside = np.s_[y0:y1, x0:x1], hole[y0:y1, x0:x1]
     one = np.float32(DEEP if out.dtype == np.uint16 else 1)
     work = harmonic(out[part].astype(np.float32) / one, ~inside, default=MID_GRAY)
     origin[hole] = INVENTED
     if trails:
-        found = judge(images, t, hole, tracks.masked, scale, trails)
-        blend(images, hole, tracks.masked, scale, found, (x0, y0), work, origin)
+        found = judge(images, t, hole, tracks, scale, trails)
+        blend(images, hole, tracks, scale, found, (x0, y0), work, origin)
     filled = np.clip(np.rint(work * one), 0, np.iinfo(out.dtype).max).astype(out.dtype)
     out[part][inside] = filled[inside]

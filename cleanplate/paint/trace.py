@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 FLOW_STEP_PX = 1 / 128  # flow is kept as int16 in these steps: +-256 px in half the memory of float32
 GRID_PX = 2  # every second point is followed, the others lie between; 1 gives the same picture at four times the price
+FOLLOW_FRAMES = 30  # how far a point between nodes is followed on by itself
 NOWHERE = -1  # frame of a point that is seen in none
 
 
@@ -30,6 +31,11 @@ class Tracks:
     flows: NDArray[np.int16]  # flat; per pair (2 ways, rows, columns, 2) in steps of FLOW_STEP_PX, x then y
     places: NDArray[np.int64]  # (T - 1, 5): offset in `flows`, x0, y0, columns, rows; columns 0 = pair not needed
     planes: NDArray[np.float64]  # (T - 1, 2 ways, 3, 3): the camera's motion
+
+    @property
+    def arrays(self) -> tuple[NDArray[np.bool_], NDArray[np.int16], NDArray[np.int64], NDArray[np.float64]]:
+        """What the compiled kernels are given."""
+        return self.masked, self.flows, self.places, self.planes
 
 
 @dataclass(kw_only=True, eq=False)
@@ -66,10 +72,9 @@ def sweep(tracks: Tracks, way: int, is_planar: bool, error_limit_px2: float) -> 
         x0, y0, columns, rows = _nodes(tracks.masked[t])
         trail = _nothing(way, is_planar, t, x0, y0, columns, rows)
         _advance(
-            tracks.masked, t, tracks.flows, tracks.places[pair], tracks.planes[pair],
-            way, is_planar, target, error_limit_px2,
+            tracks.arrays, t, way, is_planar, target, error_limit_px2,
             x0, y0, trail.frame, trail.xy, trail.risk,
-            last.x0, last.y0, last.frame, last.xy, last.risk,
+            last.x0, last.y0, last.frame[None], last.xy[None], last.risk[None],
         )  # fmt: skip
         yield trail
         last = trail
@@ -120,69 +125,112 @@ def _move(flows, place, planes, way, is_planar, x, y):  # type: ignore[no-untype
 
 
 @numba.njit(cache=True, nogil=True)
-def is_visible(masked, x, y):  # type: ignore[no-untyped-def]
-    """Whether all four samples around a point are known in a frame whose mask (h, w) this is."""
-    height, width = masked.shape
+def _step(flows, place, planes, way, is_planar, x, y):  # type: ignore[no-untyped-def]
+    """Where (x, y) lies one frame on, its forward-backward error (px^2) and how far the hypotheses part (px)."""
+    nx, ny = _move(flows, place, planes, way, is_planar, x, y)
+    ox, oy = _move(flows, place, planes, way, not is_planar, x, y)
+    bx, by = _move(flows, place, planes, 1 - way, is_planar, nx, ny)
+    return nx, ny, (bx - x) ** 2 + (by - y) ** 2, np.sqrt((ox - nx) ** 2 + (oy - ny) ** 2)
+
+
+@numba.njit(cache=True, nogil=True)
+def is_visible(masked, t, x, y):  # type: ignore[no-untyped-def]
+    """Whether all four samples around a point are known in frame `t`, by masks (T, h, w)."""
+    height, width = masked.shape[1:]
     if not (x >= 0 and y >= 0 and x <= width - 1 and y <= height - 1):
         return False
     left, top = int(x), int(y)
     right, low = min(left + 1, width - 1), min(top + 1, height - 1)
-    return not (masked[top, left] or masked[top, right] or masked[low, left] or masked[low, right])
+    return not (masked[t, top, left] or masked[t, top, right] or masked[t, low, left] or masked[t, low, right])
 
 
 @numba.njit(cache=True, nogil=True)
-def locate(masked, way, x0, y0, frame, xy, risk, x, y):  # type: ignore[no-untyped-def]
+def locate(paths, way, is_planar, x0, y0, frame, xy, risk, n, x, y):  # type: ignore[no-untyped-def]
     """Frame, x, y, error and doubt of the source of a working-scale point, from the nodes around it.
 
     Between four nodes seen in one frame positions are interpolated (beyond the outermost: extrapolated). Else each
     node offers its own source, shifted by the point's distance from it, and the nearest frame wins in which that
-    place is visible: without the check roundings add up over a long way, and lead back into the hole.
+    place is visible: without the check roundings add up over a long way, and lead back into the hole. If none is
+    visible, the nearest node's is followed on from there: a motion slower than the grid would never come out else.
+    `paths`: `Tracks.arrays`; `frame`, `xy`, `risk`: those of several trails, of which the n-th is meant.
     """
-    rows, columns = frame.shape
+    masked, flows, places, planes = paths
+    rows, columns = frame.shape[1:]
     u = x / GRID_PX - x0
     v = y / GRID_PX - y0
     if u < -0.5 or v < -0.5 or u > columns - 0.5 or v > rows - 0.5:
         return NOWHERE, 0.0, 0.0, 0.0, 0.0
     left, top = max(min(int(u), columns - 2), 0), max(min(int(v), rows - 2), 0)
     right, low = min(left + 1, columns - 1), min(top + 1, rows - 1)
-    s = frame[top, left]
-    if s >= 0 and frame[top, right] == s and frame[low, left] == s and frame[low, right] == s:
+    s = frame[n, top, left]
+    if s >= 0 and frame[n, top, right] == s and frame[n, low, left] == s and frame[n, low, right] == s:
         u -= left
         v -= top
         a, b, c, d = (1 - u) * (1 - v), u * (1 - v), (1 - u) * v, u * v
+        sx = a * xy[n, top, left, 0] + b * xy[n, top, right, 0] + c * xy[n, low, left, 0] + d * xy[n, low, right, 0]
+        sy = a * xy[n, top, left, 1] + b * xy[n, top, right, 1] + c * xy[n, low, left, 1] + d * xy[n, low, right, 1]
+        if not is_visible(masked, s, sx, sy):
+            return NOWHERE, 0.0, 0.0, 0.0, 0.0
         return (
             s,
-            a * xy[top, left, 0] + b * xy[top, right, 0] + c * xy[low, left, 0] + d * xy[low, right, 0],
-            a * xy[top, left, 1] + b * xy[top, right, 1] + c * xy[low, left, 1] + d * xy[low, right, 1],
+            sx,
+            sy,
             max(
-                a * risk[top, left, 0] + b * risk[top, right, 0] + c * risk[low, left, 0] + d * risk[low, right, 0], 0.0
+                a * risk[n, top, left, 0]
+                + b * risk[n, top, right, 0]
+                + c * risk[n, low, left, 0]
+                + d * risk[n, low, right, 0],
+                0.0,
             ),
             max(
-                a * risk[top, left, 1] + b * risk[top, right, 1] + c * risk[low, left, 1] + d * risk[low, right, 1], 0.0
+                a * risk[n, top, left, 1]
+                + b * risk[n, top, right, 1]
+                + c * risk[n, low, left, 1]
+                + d * risk[n, low, right, 1],
+                0.0,
             ),
         )
     best, best_x, best_y, best_error, best_doubt, best_far = NOWHERE, 0.0, 0.0, 0.0, 0.0, 9.0
+    near_j, near_i, near_far = -1, -1, 9.0
     for j in range(top, low + 1):
         for i in range(left, right + 1):
-            s = frame[j, i]
+            s = frame[n, j, i]
             if s < 0:
                 continue
             far = (u - i) ** 2 + (v - j) ** 2
+            if far < near_far:
+                near_j, near_i, near_far = j, i, far
             is_nearer = s < best if way == 0 else s > best
             if best >= 0 and not is_nearer and not (s == best and far < best_far):
                 continue
-            sx, sy = xy[j, i, 0] + (u - i) * GRID_PX, xy[j, i, 1] + (v - j) * GRID_PX
-            if is_visible(masked[s], sx, sy):
+            sx, sy = xy[n, j, i, 0] + (u - i) * GRID_PX, xy[n, j, i, 1] + (v - j) * GRID_PX
+            if is_visible(masked, s, sx, sy):
                 best, best_x, best_y, best_far = s, sx, sy, far
-                best_error, best_doubt = risk[j, i, 0] + 0.0, risk[j, i, 1] + 0.0
+                best_error, best_doubt = risk[n, j, i, 0] + 0.0, risk[n, j, i, 1] + 0.0
+    if best < 0 and near_j >= 0:
+        s = frame[n, near_j, near_i]
+        sx = xy[n, near_j, near_i, 0] + (u - near_i) * GRID_PX
+        sy = xy[n, near_j, near_i, 1] + (v - near_j) * GRID_PX
+        error, doubt = risk[n, near_j, near_i, 0] + 0.0, risk[n, near_j, near_i, 1] + 0.0
+        for _ in range(FOLLOW_FRAMES):
+            pair = s - way
+            if pair < 0 or pair >= len(places) or places[pair, 3] == 0:
+                break
+            sx, sy, missed, apart = _step(flows, places[pair], planes[pair], way, is_planar, sx, sy)
+            s += 1 - 2 * way
+            error += missed
+            doubt += apart
+            if is_visible(masked, s, sx, sy):
+                return s, sx, sy, error, doubt
     return best, best_x, best_y, best_error, best_doubt
 
 
 @numba.njit(cache=True, nogil=True)
 def _advance(  # type: ignore[no-untyped-def]
-    masked, t, flows, place, planes, way, is_planar, target, limit,
+    paths, t, way, is_planar, target, limit,
     x0, y0, frame, xy, risk, next_x0, next_y0, next_frame, next_xy, next_risk,
 ):  # fmt: skip
+    masked, flows, places, planes = paths
     rows, columns = frame.shape
     height, width = masked.shape[1:]
     for j in range(rows):
@@ -194,17 +242,16 @@ def _advance(  # type: ignore[no-untyped-def]
                     is_near |= masked[t, yy, xx]
             if not is_near:
                 continue
-            nx, ny = _move(flows, place, planes, way, is_planar, x, y)
+            pair = t - way
+            nx, ny, missed, apart = _step(flows, places[pair], planes[pair], way, is_planar, x, y)
             if not (nx >= 0 and ny >= 0 and nx <= width - 1 and ny <= height - 1):
                 continue
-            ox, oy = _move(flows, place, planes, way, not is_planar, x, y)
-            apart = np.sqrt((ox - nx) ** 2 + (oy - ny) ** 2)
-            bx, by = _move(flows, place, planes, 1 - way, is_planar, nx, ny)
-            missed = (bx - x) ** 2 + (by - y) ** 2
-            if is_visible(masked[target], nx, ny):
+            if is_visible(masked, target, nx, ny):
                 s, sx, sy = target, nx, ny
             else:
-                s, sx, sy, e, d = locate(masked, way, next_x0, next_y0, next_frame, next_xy, next_risk, nx, ny)
+                s, sx, sy, e, d = locate(
+                    paths, way, is_planar, next_x0, next_y0, next_frame, next_xy, next_risk, 0, nx, ny
+                )
                 missed += e
                 apart += d
             if s < 0 or not missed <= limit:

@@ -26,8 +26,8 @@ from cleanplate.paint.blend import DEEP, MID_GRAY
 from cleanplate.paint.trace import FLOW_STEP_PX, GRID_PX, Tracks
 
 # Lengths marked "of 240" are pixels of a frame 240 lines high and grow with it; the others are working pixels.
-RING_PX = 3  # keeps every tap of the bicubic sampling out of the hole
-BAND_PX = 5  # beyond the ring: how far flow is spoilt by the fill (patches of 8 at the finest scales)
+RING_PX = 1  # keeps every tap of the bicubic sampling out of the hole; wider rings judge no better and reveal less
+BAND_PX = 7  # beyond the ring: how far flow is spoilt by the fill (patches of 8 at the finest scales)
 CONTEXT_PX = 140  # of 240: how much around the holes flow is looked for; less loses the camera's motion
 CAMERA_GRID_PX = 8  # of 240: the plane is fitted to every 8th flow vector
 

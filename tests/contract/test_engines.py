@@ -78,13 +78,15 @@ def test_the_same_clip_twice_gives_the_same(engine):
     assert np.array_equal(first.origin, second.origin)
 
 
-def test_what_the_hole_hides_does_not_matter(engine):
+@pytest.mark.parametrize("frame_height_px", [None, 1080])
+def test_what_the_hole_hides_does_not_matter(engine, frame_height_px):
     images = plate()
     holes = still_hole(images)
+    holes[:, 41:43, 30:33] = True
     scrambled = images.copy()
     scrambled[holes] = np.random.default_rng(1).integers(0, 256, (int(holes.sum()), 3))
-    clean = engine.fill(blanked(images, holes))
-    again = engine.fill(Clip(images=scrambled, holes=holes))
+    clean = engine.fill(blanked(images, holes, frame_height_px=frame_height_px))
+    again = engine.fill(Clip(images=scrambled, holes=holes, frame_height_px=frame_height_px))
     assert np.array_equal(clean.images, again.images)
     assert np.array_equal(clean.origin, again.origin)
 
