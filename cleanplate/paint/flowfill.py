@@ -24,7 +24,7 @@ from cleanplate.motion.complete import harmonic
 from cleanplate.paint.blend import DEEP, INVENTED, MID_GRAY, blend, judge
 from cleanplate.paint.engine import Engine
 from cleanplate.paint.trace import Tracks, Trail, sweep
-from cleanplate.paint.tracks import bounds, find_tracks
+from cleanplate.paint.tracks import PairMemory, bounds, find_tracks
 
 SMOOTH_CONTEXT_PX = 8  # what the smooth fill sees around the hole; one is 0.1 dB worse, more the same
 ERROR_LIMIT_PX2 = 20.0  # at 240 lines: a trace that missed itself by more along the way is lost
@@ -55,6 +55,10 @@ class FlowFill(Engine):
 
     Options = FlowFillOptions
 
+    def __init__(self, options: FlowFillOptions, device: str = "cpu") -> None:
+        super().__init__(options, device)
+        self._memory = PairMemory()
+
     def fill(self, clip: Clip) -> Painting:
         """Paint the core. Works at `1 / scale` size for motion, at full size for colour. See `Engine.fill`."""
         first, stop = clip.core_range
@@ -72,7 +76,8 @@ class FlowFill(Engine):
         cv2.setNumThreads(1)  # frames go in parallel instead; process-wide, so put back below
         try:
             with ThreadPoolExecutor(threads) as pool:
-                tracks = find_tracks(images, holes, owed, scale, unit, self.options.reach_frames, pool)
+                reach = self.options.reach_frames
+                tracks = find_tracks(images, holes, owed, scale, unit, reach, pool, self._memory)
                 pending: deque[Future[None]] = deque()
                 for t, trails in _trails(tracks, set(owed), ERROR_LIMIT_PX2 * unit**2, pool):
                     out, mark = painted[t - first], origin[t - first]

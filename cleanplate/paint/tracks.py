@@ -10,8 +10,10 @@ motion of one plane, the camera's.
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import Executor
+from hashlib import blake2b
 from typing import Any
 
 import cv2
@@ -32,6 +34,31 @@ CONTEXT_PX = 140  # of 240: how much around the holes flow is looked for; less l
 CAMERA_GRID_PX = 8  # of 240: the plane is fitted to every 8th flow vector
 
 
+Measured = tuple[NDArray[np.int16], NDArray[np.float64]]  # a pair's flow in FLOW_STEP_PX, and its two planes
+
+
+class PairMemory:
+    """The motion of pairs measured before, found again by what the pair looks like.
+
+    Neighbouring pieces show an engine the same frames twice; measuring them once halves the price of the margins. The
+    key is the content, so what comes out is what would be measured anew. Keeps the pairs of the last few clips.
+    """
+
+    def __init__(self) -> None:
+        self._clips: deque[dict[bytes, Measured]] = deque(maxlen=4)  # a piece may show up to four crops
+
+    def next_clip(self) -> None:
+        """From now on, what is measured belongs to another clip."""
+        self._clips.append({})
+
+    def get(self, key: bytes) -> Measured | None:
+        """The pair's motion; None if it is not known."""
+        return next((clip[key] for clip in self._clips if key in clip), None)
+
+    def put(self, key: bytes, measured: Measured) -> None:
+        self._clips[-1][key] = measured
+
+
 def find_tracks(
     images: NDArray[Any],
     holes: NDArray[np.bool_],
@@ -40,11 +67,12 @@ def find_tracks(
     unit: float,
     reach_frames: int,
     pool: Executor,
+    memory: PairMemory,
 ) -> Tracks:
     """The motion by which the holes of the frames `owed` may be traced, up to `reach_frames` away.
 
     `images` (T, H, W, 3), `holes` (T, H, W); `scale`: how many times smaller the working pictures are; `unit`: their
-    full frame's height / 240 lines.
+    full frame's height / 240 lines. Pairs that `memory` knows are not measured again.
     """
     count, height, width = holes.shape
     rows, columns = -(-height // scale), -(-width // scale)
@@ -68,19 +96,36 @@ def find_tracks(
     local = threading.local()  # DIS keeps buffers: one a thread
 
     def measure(n: int) -> None:
-        if not hasattr(local, "dis"):
-            # Variational refinement would smear the fill outward and take half the time; without it the band can
-            # be narrow, which is worth far more.
-            local.dis = DisFlow(finest_scale=0, stride_px=5, refinements=0)
         offset, x0, y0, wide, high = (int(v) for v in places[n])
-        box = bounds(masked[n] | masked[n + 1], max(round(CONTEXT_PX * unit), GRID_PX))
-        flow = _motion(local.dis, gray[n : n + 2], masked[n] | masked[n + 1], box, unit, planes[n])
-        kept = flow[:, y0 - box[1] : y0 - box[1] + high, x0 - box[0] : x0 - box[0] + wide]
-        limit = np.iinfo(np.int16).max
-        flows[offset : offset + kept.size] = np.clip(np.rint(kept / FLOW_STEP_PX), -limit, limit).ravel()
+        both = masked[n] | masked[n + 1]
+        box = bounds(both, max(round(CONTEXT_PX * unit), GRID_PX))
+        part = np.s_[box[1] : box[3], box[0] : box[2]]
+        key = _digest(gray[n][part], gray[n + 1][part], both[part], (*box, *places[n, 1:], unit))
+        measured = memory.get(key)
+        if measured is None:
+            if not hasattr(local, "dis"):
+                # Variational refinement would smear the fill outward and take half the time; without it the band can
+                # be narrow, which is worth far more.
+                local.dis = DisFlow(finest_scale=0, stride_px=5, refinements=0)
+            flow = _motion(local.dis, gray[n : n + 2], both, box, unit, planes[n])
+            kept = flow[:, y0 - box[1] : y0 - box[1] + high, x0 - box[0] : x0 - box[0] + wide]
+            limit = np.iinfo(np.int16).max
+            steps = np.clip(np.rint(kept / FLOW_STEP_PX), -limit, limit).astype(np.int16).ravel()
+            measured = steps, planes[n].copy()
+        memory.put(key, measured)  # also one from an earlier clip, which will be forgotten before long
+        flows[offset : offset + measured[0].size], planes[n] = measured
 
+    memory.next_clip()
     list(pool.map(measure, pairs))
     return Tracks(masked=masked, flows=flows, places=places, planes=planes)
+
+
+def _digest(first: NDArray[Any], second: NDArray[Any], masked: NDArray[Any], facts: tuple[float, ...]) -> bytes:
+    """All that decides a pair's motion, in 16 bytes."""
+    digest = blake2b(repr([float(fact) for fact in facts]).encode(), digest_size=16)
+    for picture in (first, second, masked):
+        digest.update(picture.tobytes())
+    return digest.digest()
 
 
 def bounds(area: NDArray[np.bool_], grow_px: int) -> Box:
