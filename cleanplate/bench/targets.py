@@ -70,7 +70,7 @@ def logo(work: Path) -> None:
     """1080p with a still 200x80 logo, x264 veryfast on both sides: the whole job against plain decode and encode."""
     source = work / "logo.mp4"
     scene = render("logo-pan", width_px=1920, height_px=1080, frames=60)
-    write_clip(source, _there_and_back(scene.images, 240))
+    write_clip(source, _there_and_back(scene.images, 600))
     words = ["remove", str(source), "--box", "1400,100,1600,180", "-o", str(work / "clean.mp4")]
     words += ["--preset", "veryfast", "--crf", "16", "--quiet"]
     ratios = []
