@@ -105,7 +105,7 @@ def memory(work: Path) -> None:
     """Peak memory on one continuous 1080p shot with a moving hole of 10 %, short and ten times as long."""
     scene = render("pan", width_px=1920, height_px=1080, frames=60)
     peaks = []
-    for frames in (60, 600):
+    for frames in (100, 1000):
         source, masks = work / f"shot-{frames}.mp4", work / f"masks-{frames}.mkv"
         write_clip(source, _there_and_back(scene.images, frames), crf=20)
         holes = moving_blob(60, 1080, 1920, share=0.1, speed=0.005)
