@@ -9,19 +9,23 @@ from __future__ import annotations
 
 import zlib
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
 
-from cleanplate.base.errors import MediaError, ProofError
+from cleanplate.base.errors import MaskError, MediaError, ProofError, UsageError
 from cleanplate.base.pixels import PIXEL_FORMATS
 from cleanplate.base.plan import Grid, plan_grid
 from cleanplate.base.proof import Untouched
 from cleanplate.base.report import Progress, Report, StageClock, Watch, peak_memory_bytes, report_path
 from cleanplate.base.settings import Job
 from cleanplate.base.threads import Sink, prefetch
-from cleanplate.base.types import Frame, Planes, VideoInfo
+from cleanplate.base.types import Frame, Labels, Planes, VideoInfo
 from cleanplate.decode.reader import VideoReader, open_video
 from cleanplate.mask.stored import StoredMasks
 from cleanplate.paint.engine import EngineSpec, engine_spec, make_engine
@@ -33,13 +37,24 @@ _AHEAD_FRAMES = 8
 "length of the decoder's queue, and of the encoder's"
 
 
-def run(job: Job, watch: Watch | None = None) -> Report:
+@dataclass(frozen=True, kw_only=True)
+class MaskPass:
+    """What the mask pass of the same run hands on to the report."""
+
+    clock: StageClock
+    warnings: list[str]
+    removed: list[str]
+    "what was asked to be removed, as it was typed"
+
+
+def run(job: Job, watch: Watch | None = None, mask_pass: MaskPass | None = None) -> Report:
     """Fill the stored masks' holes of one video and write it, with a report beside it.
 
     Raises `UsageError` for what cannot be asked for, `MediaError` for a file that cannot be read or written, and
-    `ProofError`, leaving a report and no video, if a sample outside the holes changed.
+    `ProofError`, leaving a report and no video, if a sample outside the holes changed or, with `verify`, the file does
+    not hold what was encoded.
     """
-    return _Run(job, watch).run()
+    return _Run(job, watch, mask_pass).run()
 
 
 def plan(info: VideoInfo, masks: StoredMasks, spec: EngineSpec, *, grow_px: int, budget_bytes: int) -> Grid:
@@ -74,67 +89,91 @@ def _largest_crop_px(info: VideoInfo, masks: StoredMasks, spec: EngineSpec, grow
 class _Run:
     """One run's state: what it counts, and the generators that make up the loop."""
 
-    def __init__(self, job: Job, watch: Watch | None) -> None:
+    def __init__(self, job: Job, watch: Watch | None, mask_pass: MaskPass | None) -> None:
         self.job = job
         self.watch = watch
+        self.mask_pass = mask_pass
         self.spec = engine_spec(job.engine)
-        self.clock = StageClock()
+        if job.masks is None:
+            raise UsageError("the job names no stored masks; make them with: cleanplate mask")
+        self.masks = StoredMasks(job.masks)
+        self.clock = mask_pass.clock if mask_pass else StageClock()
         self.untouched = Untouched(grow_px=job.grow_px)
-        self.frames = self.with_holes = self.hole_samples = self.seen = self.invented = self.shots = 0
+        self.frames = self.with_holes = self.covered = self.hole_samples = self.seen = self.invented = self.shots = 0
+        self.times: list[Fraction] = []
+        "when each frame was to be shown, in seconds"
         self.checksums: list[int] = []
+        self.verified: str | None = None
 
     def run(self) -> Report:
         job = self.job
-        with self.clock.time("total"):
-            masks = StoredMasks(job.masks)
-            with open_video(job.video, job.rate) as reader:
-                info = reader.info
-                check_output(job.output, info, job.encode)
-                masks.check_size(info.width_px, info.height_px)
-                grid = plan(info, masks, self.spec, grow_px=job.grow_px, budget_bytes=job.memory_bytes)
-                with VideoWriter(job.output, info, job.encode) as writer:
-
-                    def write(frame: Frame) -> None:
-                        with self.clock.time("save"):
-                            writer.write(frame)
-
-                    with Sink(write, _AHEAD_FRAMES, "save") as sink:
-                        for frame in self._finished(reader, masks, grid):
-                            sink.put(frame)
-                            self._show("fill", masks.frame_count)
-                    if not self.frames:
-                        raise MediaError(f"no frame of '{job.video}' can be decoded; check the file with a player")
-                    if self.untouched.changed:
-                        self._report(info, grid, writer, None).write(report_path(job.output))
-                        raise ProofError(
-                            f"a sample outside the hole was changed, so the result was not kept: "
-                            f"{self.untouched.verdict} (see {report_path(job.output)})"
-                        )
-            verified = self._verify() if job.verify else None
-        report = self._report(info, grid, writer, verified)
+        with open_video(job.video, job.rate) as reader, self.clock.time("total"):
+            info = reader.info
+            check_output(job.output, info, job.encode)
+            self.masks.check_video(info)
+            grid = plan(info, self.masks, self.spec, grow_px=job.grow_px, budget_bytes=job.memory_bytes)
+            writer = VideoWriter(job.output, info, job.encode, check=self._verify if job.verify else None)
+            try:
+                self._fill(reader, writer, grid)
+            except ProofError as error:
+                self.verified = str(error) if job.verify else None
+                self._report(info, grid, writer).write(report_path(job.output))
+                raise
+        report = self._report(info, grid, writer)
         report.write(report_path(job.output))
         return report
 
-    def _show(self, stage: str, total: int | None) -> None:
-        if self.watch is not None:
-            self.watch(Progress(stage=stage, done=self.frames, total=total))
+    def _fill(self, reader: VideoReader, writer: VideoWriter, grid: Grid) -> None:
+        """All frames, through to the written file, which is moved into place only if nothing is wrong with it."""
+        job, info = self.job, reader.info
 
-    def _finished(self, reader: VideoReader, masks: StoredMasks, grid: Grid) -> Iterator[Frame]:
+        def write(frame: Frame) -> None:
+            with self.clock.time("save"):
+                writer.write(frame)
+
+        with writer:
+            with (
+                Sink(write, _AHEAD_FRAMES, "save") as sink,
+                closing(self._finished(reader, grid)) as finished,
+            ):
+                for frame in finished:
+                    sink.put(frame)
+                    self._show("fill", self.frames)
+            if not self.frames:
+                raise MediaError(f"no frame of '{job.video}' can be decoded; check the file with a player")
+            if self.covered == self.frames:
+                raise MaskError(
+                    f"grown by {job.grow_px} px the masks cover all {info.width_px}x{info.height_px} pixels of every "
+                    "frame, so nothing is left to fill from; mark less, or give a smaller --grow"
+                )
+            if self.untouched.changed:
+                raise ProofError(
+                    f"a sample outside the hole was changed, so the result was not kept: {self.untouched.verdict} "
+                    f"(see {report_path(job.output)})"
+                )
+
+    def _show(self, stage: str, done: int) -> None:
+        if self.watch is not None:
+            self.watch(Progress(stage=stage, done=done, total=self.masks.frame_count))
+
+    def _finished(self, reader: VideoReader, grid: Grid) -> Generator[Frame]:
         """Every frame of the video in order, its hole painted, pasted and proven."""
         job = self.job
         with self.clock.time("paint"):
             engine = make_engine(job.engine, job.options, job.device)
-        frames = prefetch(self._decoded(reader), _AHEAD_FRAMES, "decode")
-        held_frames = hold(
-            ((frame, masks.labels(frame.pts)) for frame in frames),
-            grow_px=job.grow_px,
-            feather_px=job.feather_px,
-            clock=self.clock,
-        )
-        painted_frames = paint_frames(held_frames, engine, grid, clock=self.clock, multiple_px=self.spec.multiple_px)
-        for held, painted in painted_frames:
-            self.shots += held.starts_shot or not self.frames
-            yield self._pasted(held, painted, masks)
+        with closing(prefetch(self._decoded(reader), _AHEAD_FRAMES, "decode")) as frames:
+            held_frames = hold(
+                ((frame, self._labels(frame)) for frame in frames),
+                grow_px=job.grow_px,
+                feather_px=job.feather_px,
+                clock=self.clock,
+            )
+            painted_frames = paint_frames(
+                held_frames, engine, grid, clock=self.clock, multiple_px=self.spec.multiple_px
+            )
+            for held, painted in painted_frames:
+                self.shots += held.starts_shot or not self.frames
+                yield self._pasted(held, painted)
 
     def _decoded(self, reader: VideoReader) -> Iterator[Frame]:
         frames = iter(reader)
@@ -145,51 +184,70 @@ class _Run:
                 return
             yield frame
 
-    def _pasted(self, held: Held, painted: Painted | None, masks: StoredMasks) -> Frame:
+    def _labels(self, frame: Frame) -> Labels:
+        with self.clock.time("mask"):
+            return self.masks.labels(frame.pts)
+
+    def _pasted(self, held: Held, paints: tuple[Painted, ...]) -> Frame:
         frame = held.frame
-        if held.region is not None and painted is not None:
+        if held.regions:
             with self.clock.time("paste"):
-                frame = paste(frame, held.region, painted.image)
-            grown = held.region.grown
+                frame = paste(frame, held.regions, [paint.image for paint in paints])
             self.with_holes += 1
-            self.hole_samples += int(np.count_nonzero(grown))
-            self.seen += int(np.count_nonzero(painted.origin[grown] == 1))
-            self.invented += int(np.count_nonzero(painted.origin[grown] == 2))
+            samples = 0
+            for region, paint in zip(held.regions, paints, strict=True):
+                origin = paint.origin[region.grown]
+                samples += origin.size
+                self.seen += int(np.count_nonzero(origin == 1))
+                self.invented += int(np.count_nonzero(origin == 2))
+            self.hole_samples += samples
+            self.covered += samples == _native(frame).arrays[0].size
         with self.clock.time("prove"):
-            self.untouched.compare(frame.index, _native(held.frame), _native(frame), masks.labels(frame.pts))
+            self.untouched.compare(frame.index, _native(held.frame), _native(frame), self.masks.labels(frame.pts))
             if self.job.verify:
+                self.times.append(frame.pts * self.masks.time_base)
                 self.checksums.append(_checksum(_native(frame)))
         self.frames += 1
         return frame
 
-    def _verify(self) -> str:
+    def _verify(self, written: Path) -> None:
         """Decode the written file again. Raises `ProofError` where it does not hold what was sent to the encoder."""
-        job = self.job
-        found = 0
-        with open_video(job.output, job.rate if job.output.is_dir() else None) as reader, self.clock.time("verify"):
+        job, found = self.job, 0
+        with open_video(written, job.rate if written.is_dir() else None) as reader, self.clock.time("verify"):
             for frame in reader:
+                if found < self.frames:
+                    self._verify_frame(frame, reader.info)
                 found += 1
-                if not job.encode.lossless or found > len(self.checksums):
-                    continue
-                if _checksum(_native(frame)) != self.checksums[frame.index]:
-                    raise ProofError(
-                        f"frame {frame.index} of '{job.output}' decodes to other samples than were encoded; "
-                        "choose another --codec"
-                    )
+                self._show("verify", found)
         if found != self.frames:
-            raise ProofError(f"'{job.output}' holds {found} frames, but {self.frames} were encoded")
-        return f"{found} frames decode" + (", all samples identical" if job.encode.lossless else "")
+            raise ProofError(f"the written file holds {found} frames, but {self.frames} were encoded")
+        self.verified = f"{found} frames decode" + (", all samples identical" if job.encode.lossless else "")
 
-    def _report(self, info: VideoInfo, grid: Grid, writer: VideoWriter, verified: str | None) -> Report:
-        job = self.job
-        warnings = list(writer.warnings)
+    def _verify_frame(self, frame: Frame, info: VideoInfo) -> None:
+        late = abs(frame.pts * info.time_base - self.times[frame.index])
+        if not info.image_paths and late > Fraction(1, 1000):  # Matroska keeps times to the millisecond
+            raise ProofError(f"frame {frame.index} of the written file is shown {float(late):.4f} s off its time")
+        if self.job.encode.lossless and _checksum(_native(frame)) != self.checksums[frame.index]:
+            raise ProofError(
+                f"frame {frame.index} of the written file decodes to other samples than were encoded; "
+                "choose another --codec"
+            )
+
+    def _report(self, info: VideoInfo, grid: Grid, writer: VideoWriter) -> Report:
+        job, before = self.job, self.mask_pass
+        warnings = [*(before.warnings if before else ()), *writer.warnings]
+        if self.covered:
+            warnings.append(f"in {self.covered} frames the grown masks cover the whole picture")
+        if self.frames != self.masks.frame_count:
+            warnings.append(f"the masks were made for {self.masks.frame_count} frames, but {self.frames} were decoded")
         if grid.memory_bytes > job.memory_bytes:
             warnings.append(
                 f"the memory budget of {job.memory_bytes / 1024**2:.0f} MiB is too small for pictures of this size; "
                 f"expect about {grid.memory_bytes / 1024**2:.0f} MiB"
             )
         return Report(
-            job=job,
+            job=replace(job, masks=None) if before else job,
+            removed=before.removed if before else list(self.masks.sources),
             version=version("cleanplate"),
             codec=writer.codec_name,
             frames=self.frames,
@@ -204,7 +262,7 @@ class _Run:
             untouched=self.untouched.verdict,
             untouched_samples=self.untouched.samples,
             changed_samples=self.untouched.where,
-            verified=verified,
+            verified=self.verified,
             assumptions=_assumptions(info),
             warnings=warnings,
         )

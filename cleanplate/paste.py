@@ -1,7 +1,7 @@
 """The only place where a sample of the video is replaced.
 
-    region = region_of(hole, layout, grow_px=4, feather_px=2)      # once for each mask: what is replaced, and how far
-    frame = paste(frame, region, painted)                          # painted: RGB of region.box_xyxy
+    regions = regions_of(hole, layout, grow_px=4, feather_px=2)    # once for each mask: what is replaced, and how far
+    frame = paste(frame, regions, paints)                          # one paint a region: RGB of its box_xyxy
 
 Around the given mask lie, from the inside out: the *core*, which takes the converted paint; the *feather*, where
 `native + w * (convert(paint) - convert(seen))` blends without the conversion's own rounding showing; and the edge of
@@ -10,6 +10,7 @@ the grown hole, rounded outwards to whole chroma samples, beyond which no sample
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,14 +18,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cleanplate.base.arrays import bounding_box, cut, grow_box
+from cleanplate.base.arrays import cut, grow_box, hole_groups, merge_boxes
 from cleanplate.base.color import chroma_box, from_rgb, to_rgb, whole_chroma
 from cleanplate.base.types import Box, Frame, Hole, Image, PlaneLayout, Planes
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Region:
-    """What one mask replaces, on the box around it. h, w: the box's size."""
+    """What one group of holes replaces, on the box around it. h, w: the box's size."""
 
     box_xyxy: Box
     "the grown hole and a rim of a few samples, in whole chroma samples"
@@ -36,19 +37,21 @@ class Region:
     "longest side of the largest connected part"
 
 
-def region_of(hole: Hole, layout: PlaneLayout, *, grow_px: int, feather_px: int) -> Region | None:
-    """The region a given mask (H, W) replaces; None for an empty one.
+def regions_of(hole: Hole, layout: PlaneLayout, *, grow_px: int, feather_px: int) -> tuple[Region, ...]:
+    """The regions a given mask (H, W) replaces: one for each group of holes that lies apart, none for an empty mask.
 
     The hole is grown by a disc of `grow_px`, then outwards to whole chroma samples. Nothing of the feather lies inside
     the given mask, nor where a sample's colour is mixed from a chroma sample that the mask touches: so what the mask
-    hides cannot leak through the blend.
+    hides cannot leak through the blend. The regions' boxes do not overlap.
     """
-    given_box = bounding_box(hole)
-    if given_box is None:
-        return None
     height, width = hole.shape
     rim = grow_px + 2 * max(layout.step_x, layout.step_y)
-    box = whole_chroma(layout, grow_box(given_box, rim, width, height), width, height)
+    boxes = (whole_chroma(layout, grow_box(box, rim, width, height), width, height) for box in hole_groups(hole))
+    return tuple(_region(hole, box, layout, grow_px, feather_px) for box in merge_boxes(boxes))
+
+
+def _region(hole: Hole, box: Box, layout: PlaneLayout, grow_px: int, feather_px: int) -> Region:
+    height, width = hole.shape
     given = cut(hole, box)
     away = cv2.distanceTransform((~given).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     blocks = _Blocks(layout, box, width, height)
@@ -71,30 +74,34 @@ def region_of(hole: Hole, layout: PlaneLayout, *, grow_px: int, feather_px: int)
     )
 
 
-def paste(frame: Frame, region: Region, painted: Image) -> Frame:
-    """The frame with its region painted; every sample outside the grown hole is the source's own.
+def paste(frame: Frame, regions: Sequence[Region], paints: Sequence[Image]) -> Frame:
+    """The frame with its regions painted; every sample outside the grown holes is the source's own.
 
-    `painted`: (h, w, 3) RGB of the region's box, in the frame's depth; only its `blank` part is used.
+    `paints`: (h, w, 3) RGB of each region's box, in the frame's depth; only the region's `blank` part is used.
     """
     native = frame.native
     assert native is not None
+    arrays = [plane.copy(order="K") for plane in native.arrays]
+    for region, painted in zip(regions, paints, strict=True):
+        _paste_region(native, arrays, region, painted)
+    for plane in arrays:
+        plane.flags.writeable = False
+    return replace(frame, native=Planes(arrays=tuple(arrays), layout=native.layout))
+
+
+def _paste_region(native: Planes, arrays: Sequence[NDArray[Any]], region: Region, painted: Image) -> None:
     layout, box = native.layout, region.box_xyxy
     seen = to_rgb(native, box)
     meant = np.where(region.blank[..., None], painted, seen)
     size = native.width_px, native.height_px
     new = from_rgb(meant, box, layout, *size)
     old = from_rgb(seen, box, layout, *size)
-    arrays = list(native.arrays)
     chroma = chroma_box(layout, box, *size)
     for n, (to, at) in enumerate(zip(new, old, strict=True)):
         is_chroma = layout.model == "yuv" and n > 0
         place, weight = (chroma, region.chroma_weight) if is_chroma else (box, region.weight)
-        plane = arrays[n].copy(order="K")
-        target = cut(plane, place)
+        target = cut(arrays[n], place)
         target[...] = _blend(target, to, at, weight, top=2**layout.bit_depth - 1)
-        plane.flags.writeable = False
-        arrays[n] = plane
-    return replace(frame, native=Planes(arrays=tuple(arrays), layout=layout))
 
 
 def _blend(

@@ -21,7 +21,7 @@ from cleanplate.base.report import StageClock
 from cleanplate.base.types import Box, Clip, Frame, Image, Labels
 from cleanplate.motion.cuts import CutFinder, thumbnail
 from cleanplate.paint.engine import Engine
-from cleanplate.paste import Region, region_of
+from cleanplate.paste import Region, regions_of
 
 _COARSE_PX = 8
 "grid on which neighbouring holes are grouped into one crop"
@@ -32,48 +32,48 @@ class Held:
     """A frame on its way: what of it is to be painted, and whether a shot begins with it."""
 
     frame: Frame
-    region: Region | None
+    regions: tuple[Region, ...]
+    "none = no hole"
     starts_shot: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Painted:
-    """Paint for one frame, on its region's box."""
+    """Paint for one region of one frame, on the region's box."""
 
     image: Image  # (h, w, 3)
     origin: NDArray[np.uint8]  # (h, w)
 
 
 def hold(frames: Iterable[tuple[Frame, Labels]], *, grow_px: int, feather_px: int, clock: StageClock) -> Iterator[Held]:
-    """Each frame with the region its labels (H, W) ask to paint, and shots marked.
+    """Each frame with the regions its labels (H, W) ask to paint, and shots marked.
 
-    Labels that do not change should be the same array: their region is then made once.
+    Regions are made once for labels that do not change, at no price if these are the same array.
     """
     cuts = CutFinder()
-    last: tuple[Labels, Region | None] | None = None
+    last: tuple[Labels, tuple[Region, ...]] | None = None
     for frame, labels in frames:
         native = frame.native
         assert native is not None
         hole = labels != 0
         with clock.time("mask"):
-            if last is None or last[0] is not labels:
-                last = labels, region_of(hole, native.layout, grow_px=grow_px, feather_px=feather_px)
-        region = last[1]
+            if last is None or (last[0] is not labels and not np.array_equal(last[0], labels)):
+                last = labels, regions_of(hole, native.layout, grow_px=grow_px, feather_px=feather_px)
         with clock.time("cuts"):
             bright = native.arrays[1 if native.layout.model == "rgb" else 0]  # green is most of luma
-            small = thumbnail(bright, native.layout.bit_depth, None if region is None else hole)
+            small = thumbnail(bright, native.layout.bit_depth, hole if last[1] else None)
             starts = cuts.push(small)
-        yield Held(frame=frame, region=region, starts_shot=starts)
+        yield Held(frame=frame, regions=last[1], starts_shot=starts)
 
 
 def paint_frames(
     frames: Iterable[Held], engine: Engine, grid: Grid, *, clock: StageClock, multiple_px: int = 1
-) -> Iterator[tuple[Held, Painted | None]]:
+) -> Iterator[tuple[Held, tuple[Painted, ...]]]:
     """Each frame in order, with its paint where it has a hole."""
     source = iter(frames)
     window: deque[Held] = deque()  # of one shot, never longer than a piece with its margins
     before = 0  # frames at the window's head that have gone out already and serve as margin
-    waiting: list[Painted | None] = []  # the last piece's paint of the frames after its core
+    waiting: list[tuple[Painted, ...]] = []  # the last piece's paint of the frames after its core
     following: Held | None = next(source, None)
 
     while following is not None or before < len(window):
@@ -82,13 +82,13 @@ def paint_frames(
             window.append(following)
             following = next(source, None)
         is_whole_shot = len(window) < wanted
-        if window[before].region is None:
-            yield window[before], None
+        if not window[before].regions:
+            yield window[before], ()
             before, waiting = before + 1, waiting[1:]
         else:
             core = min(grid.core, len(window) - before)
             owed = min(core + grid.joint, len(window) - before)
-            while core > 1 and window[before + core - 1].region is None:
+            while core > 1 and not window[before + core - 1].regions:
                 core -= 1  # frames without a hole at the end cost nothing; the next piece begins behind them
             owed = owed if core == grid.core else core
             with clock.time("paint"):
@@ -108,32 +108,27 @@ def paint_frames(
 
 def paint_piece(
     window: Sequence[Held], core: tuple[int, int], engine: Engine, *, multiple_px: int = 1
-) -> list[Painted | None]:
-    """Paint of the window's frames in the half-open range `core`; None for those without a hole.
+) -> list[tuple[Painted, ...]]:
+    """Paint of the window's frames in the half-open range `core`: one for each region.
 
     All frames of the window belong to one shot; those outside the core are there to be looked at.
     """
     first, stop = core
-    owed = [held for held in window[first:stop] if held.region is not None]
-    if not owed:
-        return [None] * (stop - first)
-    native = owed[0].frame.native
+    regions = [region for held in window[first:stop] for region in held.regions]
+    sheets = [tuple(_empty_sheet(held.frame, region) for region in held.regions) for held in window[first:stop]]
+    if not regions:
+        return sheets
+    native = window[first].frame.native
     assert native is not None
     width, height = native.width_px, native.height_px
-    sheets = [_empty_sheet(held) for held in window[first:stop]]
-    for box in crop_boxes([held.region for held in owed if held.region], width, height):
-        clip = _clip(window, core, box, height, multiple_px)
-        painting = engine.fill(clip)
-        for sheet, held, image, origin in zip(
-            sheets, window[first:stop], painting.images, painting.origin, strict=True
-        ):
-            if sheet is None or held.region is None:
-                continue
-            if (shared := shared_box(held.region.box_xyxy, box)) is not None:
-                x0, y0 = held.region.box_xyxy[:2]
-                cut(sheet.image, shared, (x0, y0))[...] = cut(image, shared, box[:2])
-                cut(sheet.origin, shared, (x0, y0))[...] = cut(origin, shared, box[:2])
-    return list(sheets)
+    for box in crop_boxes(regions, width, height):
+        painting = engine.fill(_clip(window, core, box, height, multiple_px))
+        for n, held in enumerate(window[first:stop]):
+            for region, sheet in zip(held.regions, sheets[n], strict=True):
+                if (shared := shared_box(region.box_xyxy, box)) is not None:
+                    cut(sheet.image, shared, region.box_xyxy[:2])[...] = cut(painting.images[n], shared, box[:2])
+                    cut(sheet.origin, shared, region.box_xyxy[:2])[...] = cut(painting.origin[n], shared, box[:2])
+    return sheets
 
 
 def crop_boxes(regions: Sequence[Region], width_px: int, height_px: int) -> list[Box]:
@@ -193,9 +188,10 @@ def _clip(window: Sequence[Held], core: tuple[int, int], box: Box, height_px: in
     holes = np.zeros(images.shape[:3], bool)
     for n, held in enumerate(window):
         images[n, :height, :width] = held.frame.crop(box)
-        if held.region is not None and (shared := shared_box(held.region.box_xyxy, box)) is not None:
-            cut(holes[n], shared, box[:2])[...] = cut(held.region.blank, shared, held.region.box_xyxy[:2])
-            images[n][holes[n]] = 0
+        for region in held.regions:
+            if (shared := shared_box(region.box_xyxy, box)) is not None:
+                cut(holes[n], shared, box[:2])[...] = cut(region.blank, shared, region.box_xyxy[:2])
+        images[n][holes[n]] = 0
     for array in (images, holes):  # up to the engine's multiple by repeating the last row and column
         array[:, height:, :width] = array[:, height - 1 : height, :width]
         array[:, :, width:] = array[:, :, width - 1 : width]
@@ -209,17 +205,18 @@ def _clip(window: Sequence[Held], core: tuple[int, int], box: Box, height_px: in
     )
 
 
-def _empty_sheet(held: Held) -> Painted | None:
-    if held.region is None:
-        return None
-    image = held.frame.crop(held.region.box_xyxy)
-    image[held.region.blank] = 0
+def _empty_sheet(frame: Frame, region: Region) -> Painted:
+    image = frame.crop(region.box_xyxy)
+    image[region.blank] = 0
     return Painted(image=image, origin=np.zeros(image.shape[:2], np.uint8))
 
 
-def _cross_fade(old: Painted | None, new: Painted | None, share: float) -> Painted | None:
+def _cross_fade(old: tuple[Painted, ...], new: tuple[Painted, ...], share: float) -> tuple[Painted, ...]:
     """Two paintings of one frame: `share` of the new one; the origin of whichever weighs more."""
-    if old is None or new is None:
-        return new
-    image = np.rint(old.image + share * (new.image.astype(np.float32) - old.image)).astype(new.image.dtype)
-    return Painted(image=image, origin=new.origin if share >= 0.5 else old.origin)
+    return tuple(
+        Painted(
+            image=np.rint(a.image + share * (b.image.astype(np.float32) - a.image)).astype(b.image.dtype),
+            origin=b.origin if share >= 0.5 else a.origin,
+        )
+        for a, b in zip(old, new, strict=True)
+    )

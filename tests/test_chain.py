@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -141,8 +142,8 @@ def test_what_the_mask_hides_never_matters(engine: str, source: Path, mask: Path
 def test_a_sabotaged_paste_is_found_out(
     plane: int, name: str, source: Path, mask: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    def bad_paste(frame: Frame, region, painted) -> Frame:
-        done = paste(frame, region, painted)
+    def bad_paste(frame: Frame, regions, paints) -> Frame:
+        done = paste(frame, regions, paints)
         if frame.index != 5:
             return done
         arrays = list(done.native.arrays)
@@ -175,10 +176,13 @@ def test_verify_finds_a_file_that_does_not_hold_what_was_sent(
         write(self, frame)
 
     monkeypatch.setattr(VideoWriter, "write", bad_write)
+    output = tmp_path / "out.mkv"
+    output.write_bytes(b"an older result")
     with pytest.raises(cleanplate.ProofError, match=r"frame 7 of .* decodes to other samples than were encoded"):
-        cleanplate.remove(
-            source, mask=mask, output=tmp_path / "out.mkv", engine="opencv-telea", lossless=True, verify=True
-        )
+        cleanplate.remove(source, mask=mask, output=output, engine="opencv-telea", lossless=True, verify=True)
+    assert output.read_bytes() == b"an older result"
+    assert "frame 7" in json.loads((tmp_path / "out.mkv.json").read_text())["verified"]
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_frames_without_a_hole_pass_through(source: Path, tmp_path: Path):
@@ -293,3 +297,55 @@ def test_the_report_tells_the_facts(source: Path, mask: Path, tmp_path: Path):
     assert {"decode", "mask", "cuts", "paint", "paste", "prove", "save", "total"} <= set(written["seconds"])
     hole = cv2.imread(str(mask), cv2.IMREAD_GRAYSCALE) > 127
     assert 24 * hole.sum() < written["hole_samples"] < 24 * (hole.sum() + 12 * (hole.any(0).sum() + hole.any(1).sum()))
+
+
+def test_an_engine_that_fails_leaves_no_thread_and_no_file(
+    source: Path, mask: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The decoder's thread has to end before its file is closed: else the process dies in the decoder."""
+    from cleanplate.decode.reader import FileReader
+    from cleanplate.paint.opencv import Telea
+
+    alive: list[list[str]] = []
+    close = FileReader.close
+
+    def spying_close(self: FileReader) -> None:
+        alive.append([thread.name for thread in threading.enumerate() if thread.name in ("decode", "save")])
+        close(self)
+
+    def broken_fill(self, clip):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(FileReader, "close", spying_close)
+    monkeypatch.setattr(Telea, "fill", broken_fill)
+    with pytest.raises(ZeroDivisionError):
+        cleanplate.remove(source, mask=mask, output=tmp_path / "out.mkv", engine="opencv-telea")
+    assert alive
+    assert not any(alive)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_grown_hole_that_swallows_everything_is_refused(source: Path, tmp_path: Path):
+    with pytest.raises(cleanplate.MaskError, match="nothing is left to fill from"):
+        cleanplate.remove(source, box=(90, 50, 100, 60), output=tmp_path / "out.mkv", grow_px=200)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_output_may_not_be_a_mask(source: Path, mask: Path, tmp_path: Path):
+    moving = tmp_path / "mask.mkv"
+    moving.write_bytes(source.read_bytes())
+    with pytest.raises(cleanplate.UsageError, match="is one of the masks"):
+        cleanplate.remove(source, mask=[mask, moving], output=moving)
+    assert moving.read_bytes() == source.read_bytes()
+
+
+def test_far_corners_cost_no_more_than_their_holes(tmp_path: Path):
+    """Two small holes in opposite corners: planned, and painted, as two small crops."""
+    scene = render("pan", width_px=960, height_px=540, frames=10)
+    write_clip(tmp_path / "in.mp4", scene.images)
+    report = cleanplate.remove(
+        tmp_path / "in.mp4", box=[(10, 10, 40, 40), (900, 480, 940, 520)], output=tmp_path / "out.mp4"
+    )
+    one = cleanplate.remove(tmp_path / "in.mp4", box=(10, 10, 40, 40), output=tmp_path / "one.mp4")
+    assert report.grid.memory_bytes < 1.1 * one.grid.memory_bytes
+    assert report.removed == ["10,10,40,40", "900,480,940,520"]

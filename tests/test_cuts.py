@@ -176,3 +176,15 @@ def test_real_cuts_between_pictures_of_one_person():
     with av.open(str(path)) as file:
         lumas = [f.to_ndarray(format="gray") for f in file.decode(video=0)]
     assert starts(lumas) == [20, 42, 90, 134, 151, 166, 178, 191, 229]
+
+
+@pytest.mark.parametrize(
+    ("height", "width"),
+    [(1, 1), (16, 16), (16, 64), (100, 1920), (60, 1920), (40, 640), (32, 320), (47, 200), (150, 1920), (192, 1920)],
+)
+def test_small_and_thin_pictures_do_not_crash(height: int, width: int):
+    rng = np.random.default_rng(0)
+    cuts = CutFinder()
+    for _ in range(6):
+        cuts.push(thumbnail(rng.integers(0, 256, (height, width)).astype(np.uint8), 8, None))
+        cuts.push(thumbnail(rng.integers(0, 256, (width, height)).astype(np.uint8).T, 8, None))

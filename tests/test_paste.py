@@ -10,7 +10,7 @@ from cleanplate.base.color import from_rgb, to_rgb
 from cleanplate.base.pixels import PIXEL_FORMATS, stored_layout, turn, turned_layout
 from cleanplate.base.proof import Untouched
 from cleanplate.base.types import Color, Frame, PlaneLayout, Planes
-from cleanplate.paste import Region, paste, region_of
+from cleanplate.paste import Region, paste, regions_of
 
 FORMATS = ("yuv420p", "yuv422p", "yuv444p", "yuv420p10le", "gbrp", "gray", "yuv411p", "gbrp12le")
 TURNS = ((0, False), (90, False), (180, True), (270, False))
@@ -66,12 +66,11 @@ def cases():
         grow = int(rng.integers(0, 6))
         feather = int(rng.integers(0, grow + 1))
         hole = some_hole(rng, planes.width_px, planes.height_px)
-        region = region_of(hole, planes.layout, grow_px=grow, feather_px=feather)
-        assert region is not None
-        x0, y0, x1, y1 = region.box_xyxy
+        regions = regions_of(hole, planes.layout, grow_px=grow, feather_px=feather)
+        assert regions
         top, dtype = (256, np.uint8) if planes.layout.bit_depth == 8 else (65536, np.uint16)
-        paint = rng.integers(0, top, (y1 - y0, x1 - x0, 3)).astype(dtype)
-        yield rng, planes, hole, grow, region, paint
+        paints = [rng.integers(0, top, (*region.grown.shape, 3)).astype(dtype) for region in regions]
+        yield rng, planes, hole, grow, regions, paints
 
 
 def frame_of(planes: Planes) -> Frame:
@@ -80,9 +79,9 @@ def frame_of(planes: Planes) -> Frame:
 
 def test_no_sample_outside_the_grown_hole_changes():
     """Judged by the proof, whose growing and rounding share no code with paste."""
-    for _, planes, hole, grow, region, paint in cases():
+    for _, planes, hole, grow, regions, paints in cases():
         untouched = Untouched(grow_px=grow)
-        after = paste(frame_of(planes), region, paint).native
+        after = paste(frame_of(planes), regions, paints).native
         assert after is not None
         untouched.compare(0, planes, after, hole.astype(np.uint8))
         assert untouched.verdict == "identical"
@@ -90,31 +89,33 @@ def test_no_sample_outside_the_grown_hole_changes():
 
 
 def test_what_the_mask_hides_reaches_neither_the_engine_nor_the_result():
-    for rng, planes, hole, _, region, paint in cases():
+    for rng, planes, hole, _, regions, paints in cases():
         other = scrambled(rng, planes, hole)
         for a, b in zip(
-            paste(frame_of(planes), region, paint).native.arrays,
-            paste(frame_of(other), region, paint).native.arrays,
+            paste(frame_of(planes), regions, paints).native.arrays,
+            paste(frame_of(other), regions, paints).native.arrays,
             strict=True,
         ):
             assert np.array_equal(a, b)
         everything = (0, 0, planes.width_px, planes.height_px)
         seen, seen_other = to_rgb(planes, everything), to_rgb(other, everything)
         for view in (seen, seen_other):
-            cut(view, region.box_xyxy)[region.blank] = 0
+            for region in regions:
+                cut(view, region.box_xyxy)[region.blank] = 0
         assert np.array_equal(seen, seen_other)
 
 
 def test_the_core_takes_the_converted_paint():
-    for _, planes, hole, _, region, paint in cases():
-        after = paste(frame_of(planes), region, paint).native
+    for _, planes, hole, _, regions, paints in cases():
         size = planes.width_px, planes.height_px
-        flat = np.empty_like(paint)
-        flat[:] = paint[0, 0]  # one colour, so that chroma does not depend on its neighbours
-        after = paste(frame_of(planes), region, flat).native
-        meant = from_rgb(flat, region.box_xyxy, planes.layout, *size)
-        luma = cut(after.arrays[0], region.box_xyxy)
-        assert np.array_equal(luma[cut(hole, region.box_xyxy)], meant[0][cut(hole, region.box_xyxy)])
+        flat = [
+            np.broadcast_to(paint[:1, :1], paint.shape).copy() for paint in paints
+        ]  # so chroma has equal neighbours
+        after = paste(frame_of(planes), regions, flat).native
+        for region, paint in zip(regions, flat, strict=True):
+            meant = from_rgb(paint, region.box_xyxy, planes.layout, *size)
+            luma, given = cut(after.arrays[0], region.box_xyxy), cut(hole, region.box_xyxy)
+            assert np.array_equal(luma[given], meant[0][given])
 
 
 def test_painting_what_is_there_changes_only_rounding():
@@ -127,8 +128,8 @@ def test_painting_what_is_there_changes_only_rounding():
     planes = Planes(arrays=(luma, blue, red), layout=layout)
     hole = np.zeros((64, 64), bool)
     hole[20:40, 20:40] = True
-    region = region_of(hole, layout, grow_px=6, feather_px=4)
-    after = paste(frame_of(planes), region, to_rgb(planes, region.box_xyxy)).native
+    (region,) = regions_of(hole, layout, grow_px=6, feather_px=4)
+    after = paste(frame_of(planes), (region,), [to_rgb(planes, region.box_xyxy)]).native
     for old, new, weight in zip(
         planes.arrays, after.arrays, (region.weight, region.chroma_weight, region.chroma_weight), strict=True
     ):
@@ -143,7 +144,7 @@ def test_the_feather_lies_between_the_given_mask_and_the_grown_hole(feather: int
     layout = PlaneLayout(pixel_format="yuv444p", model="yuv", bit_depth=8)
     hole = np.zeros((80, 80), bool)
     hole[30:50, 30:50] = True
-    region = region_of(hole, layout, grow_px=6, feather_px=feather)
+    (region,) = regions_of(hole, layout, grow_px=6, feather_px=feather)
     weight = np.zeros(hole.shape)
     cut(weight, region.box_xyxy)[...] = region.weight
     row = weight[40]
@@ -157,7 +158,7 @@ def test_the_feather_lies_between_the_given_mask_and_the_grown_hole(feather: int
 
 def test_an_empty_hole_has_no_region():
     layout = PlaneLayout(pixel_format="gray", model="gray", bit_depth=8)
-    assert region_of(np.zeros((8, 8), bool), layout, grow_px=4, feather_px=2) is None
+    assert regions_of(np.zeros((8, 8), bool), layout, grow_px=4, feather_px=2) == ()
 
 
 def test_the_proof_names_one_changed_sample():
@@ -180,7 +181,18 @@ def test_regions_do_not_overlap_the_frame_when_a_hole_touches_its_corner():
     layout = PlaneLayout(pixel_format="yuv420p", model="yuv", bit_depth=8, step_x=2, step_y=2, site_y=0.5)
     hole = np.zeros((31, 33), bool)
     hole[-1, -1] = True
-    region = region_of(hole, layout, grow_px=4, feather_px=2)
+    (region,) = regions_of(hole, layout, grow_px=4, feather_px=2)
     assert isinstance(region, Region)
     assert region.box_xyxy[2:] == (33, 31)
     assert region.grown.shape == region.weight.shape
+
+
+def test_holes_far_apart_are_regions_of_their_own():
+    layout = PlaneLayout(pixel_format="yuv420p", model="yuv", bit_depth=8, step_x=2, step_y=2, site_y=0.5)
+    hole = np.zeros((1080, 1920), bool)
+    hole[10:50, 10:50] = hole[1000:1040, 1800:1840] = True
+    regions = regions_of(hole, layout, grow_px=4, feather_px=2)
+    assert len(regions) == 2
+    assert sum(region.grown.size for region in regions) < 10_000
+    # grown so far that they meet, they are one
+    assert len(regions_of(hole, layout, grow_px=900, feather_px=2)) == 1

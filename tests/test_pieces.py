@@ -11,7 +11,7 @@ from cleanplate.base.plan import Grid
 from cleanplate.base.report import StageClock
 from cleanplate.base.types import Clip, Frame, Painting, PlaneLayout, Planes
 from cleanplate.paint.engine import Engine
-from cleanplate.paste import region_of
+from cleanplate.paste import regions_of
 from cleanplate.pieces import Held, context_px, crop_boxes, paint_frames
 
 LAYOUT = PlaneLayout(pixel_format="gbrp", model="rgb", bit_depth=8, full_range=True, matrix=0)
@@ -43,12 +43,12 @@ def frames(holes: list[np.ndarray | None], cuts: tuple[int, ...] = ()) -> list[H
     held = []
     for index, hole in enumerate(holes):
         plane = np.full((HEIGHT, WIDTH), index, np.uint8)
-        region = None if hole is None else region_of(hole, LAYOUT, grow_px=0, feather_px=0)
+        regions = () if hole is None else regions_of(hole, LAYOUT, grow_px=0, feather_px=0)
         planes = Planes(arrays=(plane,) * 3, layout=LAYOUT)
         held.append(
             Held(
                 frame=Frame(index=index, pts=index, duration=1, native=planes),
-                region=region,
+                regions=regions,
                 starts_shot=index in cuts,
             )
         )
@@ -76,7 +76,7 @@ def test_every_frame_comes_out_once_in_order_and_painted(count: int, grid: Grid)
     held = frames([box_hole()] * count)
     done = run(held, Spy(), grid)
     assert [one.frame.index for one, _ in done] == list(range(count))
-    assert all(paint is not None and (paint.origin == 2).sum() == 100 for _, paint in done)
+    assert all(sum((paint.origin == 2).sum() for paint in paints) == 100 for _, paints in done)
 
 
 def test_margins_are_shown_and_no_more():
@@ -100,7 +100,7 @@ def test_pieces_never_reach_across_a_cut():
 
 def test_neighbouring_pieces_cross_fade():
     done = run(frames([box_hole()] * 14), Spy())
-    values = [int(paint.image[paint.origin == 2].mean()) for _, paint in done]
+    values = [int(paint.image[paint.origin == 2].mean()) for _, (paint,) in done]
     # call 1 paints 100, call 2 paints 200; frames 10 and 11 are painted by both: 1/3 and 2/3 of the way
     assert values == [100] * 10 + [133, 167] + [200] * 2
 
@@ -109,7 +109,7 @@ def test_frames_without_holes_cost_no_painting_but_are_looked_at():
     engine = Spy()
     done = run(frames([None] * 20 + [box_hole()] * 3 + [None] * 20), engine)
     assert len(engine.clips) == 1
-    assert [n for n, (_, paint) in enumerate(done) if paint is not None] == [20, 21, 22]
+    assert [n for n, (_, paints) in enumerate(done) if paints] == [20, 21, 22]
     assert engine.clips[0].core_range == (4, 7)
     assert seen_frames(engine.clips[0])[:7] == [16, 17, 18, 19, 20, 21, 22]
     assert seen_frames(engine.clips[0])[-1] <= 35
@@ -132,7 +132,8 @@ def test_crops_are_padded_to_the_engines_multiple():
     height, width = engine.clips[0].images.shape[1:3]
     assert height % 32 == 0
     assert width % 32 == 0
-    assert done[0][1].image.shape[:2] == done[0][0].region.grown.shape
+    ((paint,), (region,)) = done[0][1], done[0][0].regions
+    assert paint.image.shape[:2] == region.grown.shape
 
 
 def test_far_holes_get_crops_of_their_own():
@@ -141,8 +142,9 @@ def test_far_holes_get_crops_of_their_own():
     hole[50:130, 60:260] = True
     hole[900:980, 1600:1800] = True
     layout = PlaneLayout(pixel_format="yuv420p", model="yuv", bit_depth=8, step_x=2, step_y=2, site_y=0.5)
-    region = region_of(hole, layout, grow_px=4, feather_px=2)
-    boxes = crop_boxes([region] * 50, big[1], big[0])
+    regions = regions_of(hole, layout, grow_px=4, feather_px=2)
+    region = regions[0]
+    boxes = crop_boxes(regions * 50, big[1], big[0])
     assert len(boxes) == 2
     margin = context_px(region.largest_px, big[0])
     for (x0, y0, x1, y1), (hx0, hy0, hx1, hy1) in zip(boxes, [(60, 50, 260, 130), (1600, 900, 1800, 980)], strict=True):
@@ -157,4 +159,4 @@ def test_near_holes_share_one_crop_and_both_are_painted():
     hole = box_hole(4, 4, 10, 10) | box_hole(50, 30, 60, 40)
     engine = Spy()
     done = run(frames([hole] * 3), engine)
-    assert all(int((paint.origin == 2).sum()) == int(hole.sum()) for _, paint in done)
+    assert all(sum(int((paint.origin == 2).sum()) for paint in paints) == int(hole.sum()) for _, paints in done)

@@ -40,7 +40,3 @@ def test_the_shortest_piece_is_returned_where_nothing_fits():
 def test_an_engine_without_margin_has_no_joint():
     found = grid(100_000, 2 * GIB, margin=0)
     assert (found.core, found.margin, found.joint) == (96, 0, 0)
-
-
-def test_the_grid_follows_from_its_arguments_alone():
-    assert grid(400_000, 2 * GIB) == grid(400_000, 2 * GIB)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -14,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mask_files import blob, constant, video_info, write_png
 
+from cleanplate.base.arrays import hole_groups
 from cleanplate.base.errors import MaskError, MediaError, UsageError
 from cleanplate.mask import stored
 from cleanplate.mask.maker import MaskSource, combine
@@ -251,9 +253,12 @@ def test_times_before_the_first_frame(tmp_path):
 
 def test_another_size(tmp_path):
     masks = StoredMasks(write(tmp_path / "m", [blob()]))
-    masks.check_size(64, 48)
+    info = video_info()
+    masks.check_video(info)
     with pytest.raises(MaskError, match="are 64x48 but the video is 48x64"):
-        masks.check_size(48, 64)
+        masks.check_video(replace(info, width_px=48, height_px=64))
+    with pytest.raises(MaskError, match="count time in 1/25 s but the video in 1/1000 s"):
+        masks.check_video(replace(info, time_base=Fraction(1, 1000)))
 
 
 def _set(facts, *path_and_value):
@@ -340,8 +345,8 @@ def test_holes_far_apart_get_boxes_of_their_own():
     hole[50:130, 60:260] = True
     hole[120:140, 250:300] = True
     hole[900:980, 1600:1800] = True
-    assert stored.hole_groups(hole) == ((60, 50, 300, 140), (1600, 900, 1800, 980))
-    assert stored.hole_groups(hole[:800]) == ((60, 50, 300, 140),)
-    assert stored.hole_groups(hole[300:400]) == ()
+    assert hole_groups(hole) == ((60, 50, 300, 140), (1600, 900, 1800, 980))
+    assert hole_groups(hole[:800]) == ((60, 50, 300, 140),)
+    assert hole_groups(hole[300:400]) == ()
     hole[::200, ::200] = True  # too many to tell apart
-    assert stored.hole_groups(hole) == ((0, 0, 1801, 1001),)
+    assert hole_groups(hole) == ((0, 0, 1801, 1001),)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import threading
+import time
 
 import pytest
 
@@ -67,21 +69,43 @@ def test_sink_raises_what_the_consumer_raised():
 
 
 def test_sink_drops_the_rest_when_an_exception_is_on_its_way():
-    held = threading.Event()
+    leaving = threading.Event()
     got = []
 
     def consume(item):
-        held.wait(5)
+        leaving.wait(10)
+        time.sleep(0.05)  # by now the sink knows of the exception
         got.append(item)
 
     def feed():
         with Sink(consume, 8, "test") as sink:
             for n in range(8):
                 sink.put(n)
-            held.set()
+            threading.Timer(0.2, leaving.set).start()
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         feed()
-    assert len(got) <= 8
-    assert not [thread for thread in threading.enumerate() if thread.name == "test"]
+    assert got == [0]  # the one in hand; the other seven were dropped
+    assert not [thread for thread in threading.enumerate() if thread.name == "test" and thread.is_alive()]
+
+
+def test_sink_interrupted_while_leaving_still_joins_its_thread():
+    """Ctrl-C while the last items are consumed: what they are written to is closed only afterwards."""
+    done = []
+
+    def consume(item):
+        if item == 0:
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+            time.sleep(0.3)
+        done.append(item)
+
+    def feed():
+        with Sink(consume, 8, "test") as sink:
+            for n in range(5):
+                sink.put(n)
+
+    with pytest.raises(KeyboardInterrupt):
+        feed()
+    assert not [thread for thread in threading.enumerate() if thread.name == "test" and thread.is_alive()]
+    assert len(done) < 5

@@ -20,6 +20,49 @@ def bounding_box(hole: Hole) -> Box | None:
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
+_GROUP_PX = 32
+"holes whose cells of this size touch are one group"
+_MOST_GROUPS = 16
+
+
+def hole_groups(hole: Hole) -> tuple[Box, ...]:
+    """Boxes around groups of holes (H, W) that lie apart, sorted; one around all where there are more than 16."""
+    whole = bounding_box(hole)
+    if whole is None:
+        return ()
+    x0, y0, x1, y1 = whole
+    part = hole[y0:y1, x0:x1]
+    rows = np.logical_or.reduceat(part, np.arange(0, y1 - y0, _GROUP_PX), axis=0)
+    cells = np.logical_or.reduceat(rows, np.arange(0, x1 - x0, _GROUP_PX), axis=1)
+    groups = _touching(cells)
+    if len(groups) > _MOST_GROUPS:
+        return (whole,)
+    boxes = []
+    for cx0, cy0, cx1, cy1 in groups:
+        gx0, gy0 = cx0 * _GROUP_PX, cy0 * _GROUP_PX
+        tight = bounding_box(part[gy0 : cy1 * _GROUP_PX, gx0 : cx1 * _GROUP_PX])
+        assert tight is not None  # a group has a cell with a hole
+        boxes.append((x0 + gx0 + tight[0], y0 + gy0 + tight[1], x0 + gx0 + tight[2], y0 + gy0 + tight[3]))
+    return tuple(merge_boxes(boxes))
+
+
+def _touching(cells: Hole) -> list[Box]:
+    """The box of each group of True cells that touch, corners included."""
+    left = {(int(y), int(x)) for y, x in np.argwhere(cells)}
+    boxes = []
+    while left:
+        ends = [left.pop()]
+        group = []
+        while ends:
+            y, x = ends.pop()
+            group.append((x, y, x + 1, y + 1))
+            near = {(y + dy, x + dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)} & left
+            left -= near
+            ends.extend(near)
+        boxes.append(union_box(group) or (0, 0, 0, 0))
+    return boxes
+
+
 def grow_box(box_xyxy: Box, by_px: int, width_px: int, height_px: int) -> Box:
     """The box larger by so much on each side, inside the picture."""
     x0, y0, x1, y1 = box_xyxy

@@ -35,6 +35,8 @@ class Report:
     """The facts of one finished run."""
 
     job: Job
+    removed: list[str]
+    "what was asked to be removed, as it was typed; masks from files marked what is to stay where that says inverted"
     version: str
     codec: str
     "encoder that wrote the output"

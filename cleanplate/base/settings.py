@@ -40,8 +40,8 @@ class Job:
     """One run: the only thing a worker is sent or a report holds."""
 
     video: Path
-    masks: Path
-    "the folder of stored masks"
+    masks: Path | None
+    "the folder of stored masks; None in the report of a run that made its own"
     output: Path
     engine: str = "flowfill"
     options: Mapping[str, Any] = field(default_factory=dict)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from types import TracebackType
 from typing import Generic, TypeVar
 
@@ -12,10 +12,11 @@ T = TypeVar("T")
 _END = object()
 
 
-def prefetch(items: Iterable[T], length: int, name: str) -> Iterator[T]:
+def prefetch(items: Iterable[T], length: int, name: str) -> Generator[T]:
     """The same items, made ahead in a thread of that name: at most `length` wait at a time.
 
-    The thread is joined when the iteration ends, also early (close the generator or let it go out of scope).
+    The thread is joined when the iteration ends. Close the generator (`contextlib.closing`) where it may end early:
+    an exception's traceback would keep it, and its thread, alive.
     """
     waiting: queue.Queue[object] = queue.Queue(length)
     stop = threading.Event()
@@ -82,6 +83,10 @@ class Sink(Generic[T]):
             raise self._error
         self._waiting.put(item)
 
+    def _end(self) -> None:
+        self._waiting.put(_END)
+        self._thread.join()
+
     def __enter__(self) -> Sink[T]:
         self._thread.start()
         return self
@@ -90,7 +95,11 @@ class Sink(Generic[T]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._drop = kind is not None
-        self._waiting.put(_END)
-        self._thread.join()
+        try:
+            self._end()
+        except BaseException:  # Ctrl-C while waiting: what the thread works with may go only after the thread
+            self._drop = True
+            self._end()
+            raise
         if self._error is not None and kind is None:
             raise self._error

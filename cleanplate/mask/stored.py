@@ -17,12 +17,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import cv2
 import numpy as np
 
-from cleanplate.base.arrays import bounding_box, merge_boxes, union_box
+from cleanplate.base.arrays import hole_groups, union_box
 from cleanplate.base.errors import MaskError, MediaError, UsageError
-from cleanplate.base.types import Box, Hole, Labels, VideoInfo
+from cleanplate.base.types import Box, Labels, VideoInfo
 from cleanplate.mask.maker import MaskSource, Part, Scene, Timestamps, Warn, close_parts, open_parts, union
 from cleanplate.mask.stored_format import (
     INDEX_NAME,
@@ -38,34 +37,6 @@ from cleanplate.mask.stored_pictures import read_picture
 _CACHED_SPANS = 8
 _PART_NAME = f"{INDEX_NAME}.part"
 "there while the folder is being written: says that the numbered PNGs are ours"
-
-
-_GROUP_PX = 32
-"holes whose cells of this size touch are one group"
-_MOST_GROUPS = 16
-
-
-def hole_groups(hole: Hole) -> tuple[Box, ...]:
-    """Boxes around groups of holes (H, W) that lie apart, sorted; one around all where there are more than 16."""
-    whole = bounding_box(hole)
-    if whole is None:
-        return ()
-    x0, y0, x1, y1 = whole
-    part = hole[y0:y1, x0:x1]
-    if max(part.shape) <= _GROUP_PX:
-        return (whole,)
-    rows = np.logical_or.reduceat(part, np.arange(0, y1 - y0, _GROUP_PX), axis=0)
-    cells = np.logical_or.reduceat(rows, np.arange(0, x1 - x0, _GROUP_PX), axis=1)
-    count, groups = cv2.connectedComponents(cells.astype(np.uint8))
-    if count - 1 > _MOST_GROUPS:
-        return (whole,)
-    boxes = []
-    for group in range(1, count):
-        gx0, gy0, gx1, gy1 = (edge * _GROUP_PX for edge in bounding_box(groups == group) or (0, 0, 0, 0))
-        tight = bounding_box(part[gy0:gy1, gx0:gx1])
-        assert tight is not None  # a group has a cell with a hole
-        boxes.append((x0 + gx0 + tight[0], y0 + gy0 + tight[1], x0 + gx0 + tight[2], y0 + gy0 + tight[3]))
-    return tuple(merge_boxes(boxes))
 
 
 class StoredMasks:
@@ -99,12 +70,23 @@ class StoredMasks:
     def spans(self) -> tuple[LabelSpan, ...]:
         return self._index.spans
 
-    def check_size(self, width_px: int, height_px: int) -> None:
-        """Raises `MaskError` if the masks were made for a picture of another size."""
-        if (self.width_px, self.height_px) != (width_px, height_px):
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Who marked what, as it was typed."""
+        return self._index.sources
+
+    def check_video(self, info: VideoInfo) -> None:
+        """Raises `MaskError` if the masks were made for a picture of another size, or by another clock."""
+        again = "make them for this video with: cleanplate mask"
+        if (self.width_px, self.height_px) != (info.width_px, info.height_px):
             raise MaskError(
                 f"the stored masks in '{self.folder}' are {self.width_px}x{self.height_px} but the video is "
-                f"{width_px}x{height_px}; make them for this video with: cleanplate mask"
+                f"{info.width_px}x{info.height_px}; {again}"
+            )
+        if self.time_base != info.time_base:
+            raise MaskError(
+                f"the stored masks in '{self.folder}' count time in {self.time_base} s but the video in "
+                f"{info.time_base} s, so they are of another file; {again}"
             )
 
     def labels(self, pts: int) -> Labels:

@@ -23,6 +23,8 @@ Small = NDArray[np.float32]  # (h, w) brightness on the 8-bit scale, NaN = hidde
 
 SMALL_PX = 112
 "the longer side of a thumbnail, about"
+LEAST_PX = 24
+"shorter side that dense flow is computed on"
 CONTRAST = 50.0
 "standard deviation that pictures are brought to; the lengths and levels below are measured at it"
 FLAT = 4.0
@@ -83,6 +85,7 @@ class CutFinder:
         """The next frame's thumbnail; True if it starts a new shot. The first frame does not."""
         if _says_nothing(small):
             return False
+        small = _roomy(small)
         if not self._before:
             self._before = [small]
             return False
@@ -149,6 +152,12 @@ def _says_nothing(small: Small) -> bool:
     the frame before it."""
     values = small[np.isfinite(small)]
     return values.size < 0.1 * small.size or float(values.std()) < FLAT
+
+
+def _roomy(small: Small) -> Small:
+    """At least `LEAST_PX` samples each way, by repeating the last: OpenCV's DIS crashes on smaller pictures."""
+    below, right = (max(LEAST_PX - size, 0) for size in small.shape)
+    return np.pad(small, ((0, below), (0, right)), mode="edge") if below or right else small
 
 
 def _levelled(small: Small, known: NDArray[np.bool_]) -> Small:

@@ -93,7 +93,7 @@ def _kind(form: PixelFormat) -> tuple[object, ...]:
 def _source_format(info: VideoInfo, encode: Encode) -> tuple[PixelFormat, tuple[str, ...]]:
     """What the encoder is to hold: the source's own samples, or for images, unless lossless, what players play."""
     form = PIXEL_FORMATS[info.pixel_format]
-    if info.codec != "images" or encode.lossless or encode.codec not in (None, "h264", "hevc", "h265"):
+    if not info.image_paths or encode.lossless or encode.codec not in (None, "h264", "hevc", "h265"):
         return form, ()
     is_even = info.width_px % 2 == 0 and info.height_px % 2 == 0
     name = ("yuv420p" if is_even else "yuv444p") + ("10le" if form.bit_depth > 8 else "")

@@ -21,7 +21,7 @@ class FolderSink:
     def __init__(self, part: Path, info: VideoInfo) -> None:
         self._part = part
         self.warnings: list[str] = []
-        if info.codec != "images":
+        if not info.image_paths:
             lost = sorted({"timestamps", *(stream.kind for stream in info.streams)})
             self.warnings.append(f"a folder of images holds pictures only: {', '.join(lost)} were left out")
         stems = [path.stem for path in info.image_paths]

@@ -33,7 +33,7 @@ class FileSink:
         self.codec_name = plan.encoder
         self.warnings: list[str] = list(plan.warnings)
         self._source: InputContainer | None = None
-        if info.codec != "images":
+        if not info.image_paths:
             self._source = open_source(info.path)
         options = muxer_options(plan.container, info, self._source)
         self._file = av.open(f"file:{part}", "w", format=plan.container, container_options=options)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +18,7 @@ from typing import Self
 import av
 
 from cleanplate.base.errors import MediaError, UsageError
+from cleanplate.base.pixels import PIXEL_FORMATS
 from cleanplate.base.settings import Encode
 from cleanplate.base.types import Frame, VideoInfo
 from cleanplate.save.encode import plan_encode
@@ -44,7 +45,7 @@ def check_output(output: str | Path, info: VideoInfo, encode: Encode) -> None:
         if output.is_dir():
             raise UsageError(f"the output '{output}' is a folder; give a file name such as {output / 'out.mp4'}")
         plan = plan_encode(output, info, encode)
-        sound = unheld_sound(info.path, plan.container) if info.codec != "images" else None
+        sound = unheld_sound(info.path, plan.container) if not info.image_paths else None
         if sound:
             raise UsageError(
                 f"a {output.suffix} file cannot hold the sound of the source (stream {sound[0]}, {sound[1]}); "
@@ -55,6 +56,11 @@ def check_output(output: str | Path, info: VideoInfo, encode: Encode) -> None:
         raise UsageError(
             f"the output '{output.name}' has no suffix, so it is a folder of PNGs, which have no --codec, --crf or "
             "--preset; leave them out or name the output .mp4, .mov or .mkv"
+        )
+    form = PIXEL_FORMATS[info.pixel_format]
+    if encode.lossless and (form.model == "yuv" or form.bit_depth not in (8, 16)):
+        raise UsageError(
+            f"PNGs hold RGB, so those of {form.name} are not --lossless; leave it out, or name the output .mkv"
         )
     if output.exists() and not output.is_dir():
         raise UsageError(f"the output '{output}' is an existing file without a suffix; give a new name")
@@ -69,8 +75,17 @@ class VideoWriter:
     cannot be asked of this output, `MediaError` where writing fails.
     """
 
-    def __init__(self, output: str | Path, info: VideoInfo, encode: Encode) -> None:
+    def __init__(
+        self,
+        output: str | Path,
+        info: VideoInfo,
+        encode: Encode,
+        *,
+        check: Callable[[Path], None] | None = None,
+    ) -> None:
+        """`check` is given the finished file before it is moved into place; what it raises keeps it from that."""
         self._output = Path(output)
+        self._check = check
         check_output(self._output, info, encode)
         self._part = self._output.with_name(f".{self._output.name}.{os.getpid()}.part{self._output.suffix}")
         self._sink: FileSink | FolderSink
@@ -109,6 +124,9 @@ class VideoWriter:
                     raise MediaError(f"'{self._output}' was not written, for there was no frame to write")
                 with self._reported():
                     self._sink.finish()
+                if self._check is not None:
+                    self._check(self._part)
+                with self._reported():
                     self._part.replace(self._output)
         finally:
             self._sink.close()

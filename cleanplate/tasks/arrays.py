@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cleanplate.base.arrays import cut
+from cleanplate.base.arrays import bounding_box, cut, union_box
 from cleanplate.base.errors import UsageError
 from cleanplate.base.plan import plan_grid
 from cleanplate.base.report import StageClock
 from cleanplate.base.settings import MEMORY_DEFAULT_BYTES
 from cleanplate.base.types import Frame, Labels, Painting, PlaneLayout, Planes
 from cleanplate.paint.engine import engine_spec, make_engine
-from cleanplate.pieces import hold, paint_frames
+from cleanplate.pieces import hold, largest_crop_px, paint_frames
 
 
 def fill(
@@ -50,11 +50,12 @@ def fill(
             planes = Planes(arrays=tuple(image[..., channel] for channel in range(3)), layout=layout)
             yield Frame(index=index, pts=index, duration=1, native=planes), hole.view(np.uint8)
 
-    samples = images.shape[1] * images.shape[2]
+    height, width = images.shape[1:3]
+    whole = union_box(box for hole in holes if (box := bounding_box(hole)) is not None) or (0, 0, 1, 1)
     grid = plan_grid(
         core_frames=spec.core_frames,
         margin_frames=spec.margin_frames,
-        crop_px=samples,
+        crop_px=largest_crop_px([whole], 0, width, height),
         crop_bytes_per_px=3 * images.dtype.itemsize + 1 + spec.bytes_per_px,
         frame_bytes=0,  # the caller holds the frames already
         budget_bytes=memory_bytes,
@@ -65,8 +66,8 @@ def fill(
     held_frames = hold(frames(), grow_px=0, feather_px=0, clock=clock)
     ready = make_engine(engine, options, device)
     for held, painted in paint_frames(held_frames, ready, grid, clock=clock, multiple_px=spec.multiple_px):
-        if held.region is not None and painted is not None:
-            index, region = held.frame.index, held.region
-            cut(filled[index], region.box_xyxy)[region.blank] = painted.image[region.blank]
-            cut(origin[index], region.box_xyxy)[region.blank] = painted.origin[region.blank]
+        index = held.frame.index
+        for region, paint in zip(held.regions, painted, strict=True):
+            cut(filled[index], region.box_xyxy)[region.blank] = paint.image[region.blank]
+            cut(origin[index], region.box_xyxy)[region.blank] = paint.origin[region.blank]
     return Painting(images=filled, origin=origin)

@@ -68,11 +68,11 @@ def preview(
         for window, at in _windows(frames, wanted, spec.margin_frames):
             held = window[at]
             result, marked = held.frame, eight_bit(held.frame.image)
-            (paint,) = paint_piece(window, (at, at + 1), ready, multiple_px=spec.multiple_px)
-            if paint is not None and held.region is not None:
-                result = paste(result, held.region, paint.image)
-                inside = cut(marked, held.region.box_xyxy)
-                inside[held.region.grown] = inside[held.region.grown] // 2 + np.array(_HOLE_RGB, np.uint8) // 2
+            (paints,) = paint_piece(window, (at, at + 1), ready, multiple_px=spec.multiple_px)
+            result = paste(result, held.regions, [paint.image for paint in paints])
+            for region in held.regions:
+                inside = cut(marked, region.box_xyxy)
+                inside[region.grown] = inside[region.grown] // 2 + np.array(_HOLE_RGB, np.uint8) // 2
             rows.append([eight_bit(held.frame.image), marked, eight_bit(result.image)])
             names.append(f"frame {held.frame.index} at {float(held.frame.pts * reader.info.time_base):.3f} s")
             chosen.append(held.frame.index)

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from cleanplate.base.errors import UsageError
-from cleanplate.base.report import Report, Watch, report_path
+from cleanplate.base.report import Report, StageClock, Watch
 from cleanplate.base.settings import MEMORY_DEFAULT_BYTES, Encode, Job, feather_for
 from cleanplate.base.types import Box
-from cleanplate.chain import run
+from cleanplate.chain import MaskPass, run
 from cleanplate.decode.reader import open_video
 from cleanplate.mask.maker import MaskSource, Points
 from cleanplate.mask.stored import MaskSummary
@@ -64,7 +64,7 @@ def remove(
     output = Path(output)
     job = Job(
         video=Path(video),
-        masks=Path(),
+        masks=None,
         output=output,
         engine=engine,
         options=dict(options or {}),
@@ -77,18 +77,22 @@ def remove(
     )
     engine_options(engine, job.options)
     sources = mask_sources(mask, box, polygon)
-    warnings: list[str] = []
+    _refuse_inputs(output, sources)
+    made = MaskPass(
+        clock=StageClock(),
+        warnings=[],
+        removed=[f"all but {source}" if invert and source.path else str(source) for source in sources],
+    )
     with open_video(job.video, job.rate) as reader:
         check_output(output, reader.info, job.encode)  # before any work is done
         folder = _work_folder(output)
         try:
-            store_masks(sources, reader.info, reader.timestamps(), folder, invert=invert, warn=warnings.append)
-            report = run(replace(job, masks=folder), watch)
+            with made.clock.time("mask"):
+                times = reader.timestamps()
+                store_masks(sources, reader.info, times, folder, invert=invert, warn=made.warnings.append)
+            return run(replace(job, masks=folder), watch, made)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-    report = replace(report, warnings=warnings + report.warnings)
-    report.write(report_path(output))
-    return report
 
 
 def make_masks(
@@ -103,7 +107,7 @@ def make_masks(
 ) -> tuple[MaskSummary, list[str]]:
     """The mask pass alone: stored masks in the folder `output`, and the sentences about what had to be repaired.
 
-    `fill_video` takes the folder, and so does `mask=` of `remove`.
+    `Job(masks=...)` takes the folder, and so does `mask=` of `remove`.
     """
     output = Path(output)
     warnings: list[str] = []
@@ -111,6 +115,13 @@ def make_masks(
     with open_video(video, None if rate is None else Fraction(rate)) as reader:
         summary = store_masks(sources, reader.info, reader.timestamps(), output, invert=invert, warn=warnings.append)
     return summary, warnings
+
+
+def _refuse_inputs(output: Path, sources: Sequence[MaskSource]) -> None:
+    """Raises `UsageError` if the output would be written over a mask."""
+    for source in sources:
+        if source.path is not None and source.path.exists() and output.exists() and output.samefile(source.path):
+            raise UsageError(f"the output '{output}' is one of the masks; give it another name")
 
 
 def _work_folder(output: Path) -> Path:
