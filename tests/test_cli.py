@@ -83,7 +83,14 @@ MISTAKES: dict[str, tuple[str, int, str]] = {
     "no folder for the output": ("remove in.mp4 BOX -o nowhere/out.mp4", 2, "nowhere"),
     "output is input": ("remove in.mp4 BOX -o in.mp4", 2, "is the input itself"),
     "output is input, said otherwise": ("remove in.mp4 BOX -o folder/../in.mp4", 2, "is the input itself"),
-    "output is a folder of other things": ("remove in.mp4 BOX -o .", 2, ""),
+    "output is a folder of other things": ("remove in.mp4 BOX -o .", 2, "is not empty"),
+    "a crf beyond the scale": ("remove in.mp4 BOX -o out.mp4 --crf 60", 2, "ends at 51"),
+    "a preset that is none": ("remove in.mp4 BOX -o out.mp4 --preset quick", 2, "no preset 'quick'"),
+    "lossless pictures of a 4:2:0 video": ("remove in.mp4 BOX -o pictures --lossless", 2, "not --lossless"),
+    "a sheet over its input": ("preview mask.png BOX -o mask.png", 2, "over the input"),
+    "a comparison over its input": ("compare mask.png mask.png -o mask.mp4", 2, "over the input"),
+    "a preview with a negative grow": ("preview in.mp4 BOX -o sheet.png --grow -3", 2, "--grow is -3"),
+    "a preview with too wide a feather": ("preview in.mp4 BOX -o sheet.png --grow 2 --feather 9", 2, "--feather is 9"),
     "feather above grow": ("remove in.mp4 BOX -o out.mp4 --grow 2 --feather 3", 2, "--feather is 3"),
     "negative grow": ("remove in.mp4 BOX -o out.mp4 --grow -1", 2, "--grow is -1"),
     "crf and lossless": ("remove in.mp4 BOX -o out.mp4 --crf 20 --lossless", 2, "contradict"),
@@ -200,7 +207,8 @@ def test_no_words_show_the_help_page(capsys: pytest.CaptureFixture[str]):
     assert "error" not in err
 
 
-def test_ctrl_c_leaves_nothing_behind(folder: Path, tmp_path: Path):
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_run_leaves_nothing_behind(how: signal.Signals, tmp_path: Path):
     source = tmp_path / "long.mp4"
     scene = render("logo-pan", width_px=320, height_px=192, frames=12)
     write_clip(source, (scene.images[n % 12] for n in range(1500)), crf=30)
@@ -212,9 +220,24 @@ def test_ctrl_c_leaves_nothing_behind(folder: Path, tmp_path: Path):
         if list(tmp_path.glob(".out.mp4*part*")):
             break
         time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(how)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "stopped; no output was written" in err
     assert "Traceback" not in err
     assert [path.name for path in tmp_path.iterdir()] == ["long.mp4"]
+
+
+@pytest.mark.parametrize("name", ["a[b]", "x[/red]"])
+def test_brackets_in_paths_are_shown_as_they_are(
+    name: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    (tmp_path / name).mkdir(parents=True)
+    words = ["remove", str(folder / "in.mp4"), "--box", "110,8,140,30", "-e", "opencv-ns"]
+    code, out, _ = call(capsys, *words, "-o", str(tmp_path / name / "out.mp4"))
+    assert code == 0
+    assert name in out.replace("\n", "").replace(" ", "")
+    code, out, _ = call(
+        capsys, "preview", str(folder / "in.mp4"), "--box", "1,1,9,9", "-o", str(tmp_path / name / "s.png")
+    )
+    assert (code, name in out) == (0, True)

@@ -350,3 +350,16 @@ def test_holes_far_apart_get_boxes_of_their_own():
     assert hole_groups(hole[300:400]) == ()
     hole[::200, ::200] = True  # too many to tell apart
     assert hole_groups(hole) == ((0, 0, 1801, 1001),)
+
+
+def test_a_failing_mask_pass_leaves_the_masks_before_it(tmp_path):
+    folder = tmp_path / "m"
+    make(folder, BOX)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    empty = tmp_path / "empty.png"
+    write_png(empty, np.zeros((48, 64), np.uint8), "gray")
+    with pytest.raises(MaskError, match="cover nothing"):
+        make(folder, MaskSource.parse_file(str(empty)))
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    make(folder, MaskSource.parse_box("0,0,4,4"))
+    assert sorted(path.name for path in folder.iterdir()) == ["000000.png", "masks.json"]

@@ -120,3 +120,20 @@ def test_rates_of_image_folders_are_exact(tmp_path: Path):
     with cleanplate.chain.open_video(tmp_path / "out.mkv") as video:
         times = [float(pts * video.info.time_base) for pts, _ in video.timestamps()]
     assert times == pytest.approx([n * 1001 / 24000 for n in range(5)], abs=0.0006)  # Matroska's clock ticks in ms
+
+
+def test_compare_brings_both_to_one_depth_and_takes_odd_heights_and_folders(tmp_path: Path):
+    scene = render("still", width_px=96, height_px=63, frames=4, bit_depth=16)
+    write_clip(tmp_path / "deep.mkv", scene.images, codec="ffv1", crf=None, pixel_format="yuv444p10le")
+    shallow = (scene.images >> 8).astype(np.uint8)
+    (tmp_path / "frames").mkdir()
+    for n, image in enumerate(shallow):
+        cv2.imwrite(str(tmp_path / "frames" / f"{n}.png"), image[..., ::-1])
+    for a, b in (("deep.mkv", "frames"), ("frames", "deep.mkv")):
+        done = cleanplate.compare(tmp_path / a, tmp_path / b, output=tmp_path / "side.mp4")
+        assert done.frames == 4
+        assert done.largest_difference <= 6  # of 255: one side has 10 bits and went through YUV
+        with cleanplate.chain.open_video(tmp_path / "side.mp4") as video:
+            image = next(iter(video)).image
+        left, right = image[:, :96].mean(), image[:, 96:].mean()
+        assert left == pytest.approx(right, rel=0.02)

@@ -84,6 +84,7 @@ def spec(server, tmp_path, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     monkeypatch.setattr("platformdirs.user_cache_path", lambda *_, **__: tmp_path / "cache")
+    cache_folder().mkdir(parents=True)
     made = row(f"http://127.0.0.1:{server.server_port}/toy.bin")
     monkeypatch.setitem(WEIGHTS, "toy", made)
     return made
@@ -229,7 +230,7 @@ def test_a_licence_against_commerce_is_accepted_by_name_first(server, spec, monk
     strict = row(spec.address, licence="CC-BY-NC-4.0", is_commercial_ok=False)
     monkeypatch.setitem(WEIGHTS, "toy", strict)
     for accepted in ((), ("MIT",), ("CC-BY-NC",)):
-        with pytest.raises(UsageError, match=r"CC-BY-NC-4\.0.*--accept-licence CC-BY-NC-4\.0"):
+        with pytest.raises(UsageError, match=r"CC-BY-NC-4\.0.*accept_licences=\('CC-BY-NC-4\.0',\)"):
             locate("toy", accept_licences=accepted)
     assert server.requests == []
     assert locate("toy", accept_licences=["CC-BY-NC-4.0"]).read_bytes() == CONTENT
@@ -268,3 +269,8 @@ def test_the_table_is_well_formed():
 @pytest.mark.parametrize("name", list(WEIGHTS))
 def test_real_files_are_those_of_the_table(name):
     assert locate(name, offline=True).stat().st_size == WEIGHTS[name].bytes
+
+
+def test_the_cache_is_made_when_it_is_needed(server, spec):
+    cache_folder().rmdir()
+    assert locate("toy").read_bytes() == CONTENT

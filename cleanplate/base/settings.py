@@ -18,6 +18,17 @@ def feather_for(feather_px: int | None, grow_px: int) -> int:
     return min(2, grow_px) if feather_px is None else feather_px
 
 
+def check_grow(grow_px: int, feather_px: int) -> None:
+    """Raises `UsageError` for a hole grown by an impossible amount, or a feather wider than the grown border."""
+    if not 0 <= grow_px <= 512:
+        raise UsageError(f"--grow is {grow_px}, but must lie between 0 and 512 pixels")
+    if not 0 <= feather_px <= grow_px:
+        raise UsageError(
+            f"--feather is {feather_px}, but must lie between 0 and --grow ({grow_px}); "
+            "it blends inside the grown border"
+        )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Encode:
     """How the result is written. None = chosen from the source."""
@@ -56,13 +67,7 @@ class Job:
     verify: bool = False
 
     def __post_init__(self) -> None:
-        if not 0 <= self.grow_px <= 512:
-            raise UsageError(f"--grow is {self.grow_px}, but must lie between 0 and 512 pixels")
-        if not 0 <= self.feather_px <= self.grow_px:
-            raise UsageError(
-                f"--feather is {self.feather_px}, but must lie between 0 and --grow ({self.grow_px}); "
-                "it blends inside the grown border"
-            )
+        check_grow(self.grow_px, self.feather_px)
         if self.rate is not None and self.rate <= 0:
             raise UsageError(f"--rate is {self.rate}, but must be above 0 frames a second")
         if self.memory_bytes < 256 * 1024**2:

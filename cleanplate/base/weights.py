@@ -73,12 +73,10 @@ def weight_spec(name: str) -> WeightSpec:
 
 
 def cache_folder() -> Path:
-    """Where downloads are kept: the platform's cache, made if missing."""
+    """Where downloads are kept: in the platform's cache. It is made when something is downloaded."""
     from platformdirs import user_cache_path
 
-    folder = user_cache_path("cleanplate", appauthor=False) / "weights"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    return user_cache_path("cleanplate", appauthor=False) / "weights"
 
 
 def locate(name: str, *, accept_licences: Collection[str] = (), offline: bool | None = None) -> Path:
@@ -106,7 +104,7 @@ def locate(name: str, *, accept_licences: Collection[str] = (), offline: bool | 
     if not spec.is_commercial_ok and spec.licence not in accept_licences:
         raise UsageError(
             f"the weights '{name}' are under the licence {spec.licence}, which forbids commercial use; "
-            f"to accept it and download them, add: --accept-licence {spec.licence}"
+            f"to accept it and download them, give accept_licences=('{spec.licence}',)"
         )
     _fetch(name, spec, path)
     return path
@@ -136,6 +134,7 @@ def _fetch(name: str, spec: WeightSpec, path: Path) -> None:
     part = path.with_name(path.name + ".part")
     why = ""
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         for _ in range(ATTEMPTS):
             held = part.stat().st_size if part.is_file() else 0
             if held >= spec.bytes and not _is_right(part, spec):

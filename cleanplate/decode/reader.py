@@ -174,7 +174,8 @@ class FileReader(VideoReader):
                     continue
                 if packet.pts is None:
                     return [(frame.pts, frame.duration) for frame in self]
-                found.append((packet.pts, packet.duration or 0))
+                if packet.pts >= self.info.start_pts:  # else cut off from what it needs: a stream copied from a cut on
+                    found.append((packet.pts, packet.duration or 0))
         found.sort()
         if len({pts for pts, _ in found}) != len(found):
             return [(frame.pts, frame.duration) for frame in self]

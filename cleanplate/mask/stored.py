@@ -8,6 +8,8 @@ The form of the folder is told in `stored_format`.
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -35,8 +37,9 @@ from cleanplate.mask.stored_format import (
 from cleanplate.mask.stored_pictures import read_picture
 
 _CACHED_SPANS = 8
+_WORK_PREFIX = ".masks-"
 _PART_NAME = f"{INDEX_NAME}.part"
-"there while the folder is being written: says that the numbered PNGs are ours"
+"there while new masks take the place of old ones: says that the numbered PNGs are ours"
 
 
 class StoredMasks:
@@ -170,10 +173,7 @@ class LabelWriter:
                 raise UsageError(
                     f"'{folder}' holds other pictures, like {old[0].name}; give a new folder for the masks"
                 )
-            (folder / _PART_NAME).touch()
-            (folder / INDEX_NAME).unlink(missing_ok=True)
-            for path in old:
-                path.unlink()
+            self._work = Path(tempfile.mkdtemp(prefix=_WORK_PREFIX, dir=folder))
         except OSError as error:
             raise _unwritable(folder, error) from error
 
@@ -195,7 +195,7 @@ class LabelWriter:
         )
         if span.file is not None:
             try:
-                (self.folder / span.file).write_bytes(label_png(labels))
+                (self._work / span.file).write_bytes(label_png(labels))
             except OSError as error:
                 raise _unwritable(self.folder, error) from error
         self._objects.update(int(label) for label in np.flatnonzero(counts) + 1)
@@ -203,7 +203,7 @@ class LabelWriter:
         return span
 
     def close(self) -> StoredIndex:
-        """Writes the index; from now on the folder holds stored masks."""
+        """Puts everything in place, instead of masks stored there before; from now on the folder holds these."""
         index = StoredIndex(
             width_px=self._info.width_px,
             height_px=self._info.height_px,
@@ -214,18 +214,24 @@ class LabelWriter:
             spans=tuple(self._spans),
         )
         try:
-            (self.folder / _PART_NAME).write_text(index.to_json(), encoding="utf-8")
-            (self.folder / _PART_NAME).replace(self.folder / INDEX_NAME)
+            part = self.folder / _PART_NAME
+            part.write_text(index.to_json(), encoding="utf-8")
+            (self.folder / INDEX_NAME).unlink(missing_ok=True)
+            for old in self.folder.iterdir():
+                if PICTURE_NAME.fullmatch(old.name):
+                    old.unlink()
+            for new in self._work.iterdir():
+                new.replace(self.folder / new.name)
+            for work in self.folder.glob(f"{_WORK_PREFIX}*"):  # ours, and what killed runs left
+                shutil.rmtree(work)
+            part.replace(self.folder / INDEX_NAME)
         except OSError as error:
             raise _unwritable(self.folder, error) from error
         return index
 
     def discard(self) -> None:
-        """Removes what was written."""
-        for span in self._spans:
-            if span.file is not None:
-                (self.folder / span.file).unlink(missing_ok=True)
-        (self.folder / _PART_NAME).unlink(missing_ok=True)
+        """Removes what was written; masks stored there before stay."""
+        shutil.rmtree(self._work, ignore_errors=True)
         if self._has_made_folder and not any(self.folder.iterdir()):
             self.folder.rmdir()
 

@@ -153,6 +153,8 @@ def _options(encoder: str, encode: Encode, width_px: int) -> dict[str, str]:
         options["preset"] = encode.preset
     if encode.crf is not None and "crf" not in known:
         raise UsageError(f"{encoder} has no --crf; leave it out")
+    if encode.crf is not None and encode.crf > 51 and encoder in ("libx264", "libx264rgb", "libx265"):
+        raise UsageError(f"--crf is {encode.crf:g}, but {encoder}'s scale ends at 51; 16 is visually lossless")
     if encode.lossless:
         lossless = {
             "libx264": {"qp": "0"},

@@ -14,6 +14,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from cleanplate.base.errors import UsageError
 from cleanplate.base.pixels import PIXEL_FORMATS, PixelFormat, turn_back
 from cleanplate.base.types import Frame, VideoInfo
 from cleanplate.save.encode import ENCODER_THREADS, EncodePlan
@@ -40,6 +41,14 @@ class FileSink:
         self._copied = CopiedStreams(info.path, self._source, self._file) if self._source else None
         self._stream = self._add_streams()
         context = self._stream.codec_context
+        try:
+            context.open(strict=False)
+        except av.FFmpegError as error:
+            given = ", ".join(f"{name} {value}" for name, value in plan.options.items() if name in ("crf", "preset"))
+            raise UsageError(
+                f"the encoder {plan.encoder} refuses its settings ({given or plan.form.name}); "
+                "change or leave out --preset and --crf, or choose another --codec"
+            ) from error
         self._mark = field_marker(info, plan, context.width, context.height)
         self._span: tuple[int, int] | None = None  # first pts and the latest end, in ticks
         self._count = 0

@@ -8,6 +8,7 @@ with VideoWriter("out.mp4", video.info, Encode()) as writer:
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -87,7 +88,7 @@ class VideoWriter:
         self._output = Path(output)
         self._check = check
         check_output(self._output, info, encode)
-        self._part = self._output.with_name(f".{self._output.name}.{os.getpid()}.part{self._output.suffix}")
+        self._part = _part_beside(self._output)
         self._sink: FileSink | FolderSink
         with self._reported():
             if self._output.suffix:
@@ -142,3 +143,8 @@ class VideoWriter:
         except (av.FFmpegError, OSError) as error:
             reason = getattr(error, "strerror", None) or error
             raise MediaError(f"'{self._output}' could not be written: {reason}") from error
+
+
+def _part_beside(output: Path) -> Path:
+    """A hidden name beside the output that nobody has: a pid may come back, and then meet what a killed run left."""
+    return output.with_name(f".{output.name}.{secrets.token_hex(4)}.part{output.suffix}")

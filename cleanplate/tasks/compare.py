@@ -9,6 +9,7 @@ import numpy as np
 
 from cleanplate.base.color import from_rgb
 from cleanplate.base.errors import MediaError, UsageError
+from cleanplate.base.names import refuse_inputs
 from cleanplate.base.pixels import PIXEL_FORMATS, stored_layout
 from cleanplate.base.report import Progress, Watch
 from cleanplate.base.settings import Encode
@@ -42,12 +43,14 @@ def compare(a: str | Path, b: str | Path, *, output: str | Path, watch: Watch | 
     output = Path(output)
     sheet = output.with_suffix(".png")
     check_picture(sheet)
+    for written in (output, sheet):
+        refuse_inputs(written, (Path(a), Path(b)))
     with open_video(a) as left, open_video(b) as right:
         _check_sizes(left, right)
         info = _side_by_side(left.info)
         check_output(output, info, Encode())
-        if output.suffix == "" or (output.exists() and output.samefile(b)):
-            raise UsageError(f"'{output}' cannot take the comparison; name a new video file, like compare.mp4")
+        if output.suffix == "":
+            raise UsageError(f"the comparison is a video, but '{output}' has no suffix; name it like compare.mp4")
         total = min(len(left.timestamps()), len(right.timestamps()))
         chosen = {(2 * n + 1) * total // (2 * _SHEET_ROWS) for n in range(_SHEET_ROWS)}
         layout = stored_layout(PIXEL_FORMATS[info.pixel_format], info.color, info.height_px)
@@ -56,9 +59,11 @@ def compare(a: str | Path, b: str | Path, *, output: str | Path, watch: Watch | 
         frames_a, frames_b = iter(left), iter(right)
         with VideoWriter(output, info, Encode()) as writer:
             while (one := next(frames_a, None)) is not None and (two := next(frames_b, None)) is not None:
-                pictures = one.image, two.image
+                pictures = [one.image, two.image]
                 if info.bit_depth == 8:
-                    pictures = eight_bit(pictures[0]), eight_bit(pictures[1])
+                    pictures = [eight_bit(picture) for picture in pictures]
+                else:
+                    pictures = [p if p.dtype == np.uint16 else p.astype(np.uint16) * 257 for p in pictures]
                 planes = from_rgb(np.concatenate(pictures, axis=1), box, layout, info.width_px, info.height_px)
                 writer.write(replace(one, native=Planes(arrays=planes, layout=layout)))
                 if count in chosen:
@@ -92,8 +97,9 @@ def _check_sizes(a: VideoReader, b: VideoReader) -> None:
 
 
 def _side_by_side(info: VideoInfo) -> VideoInfo:
-    """A's description for a picture twice as wide that any player shows: upright H.264, 4:2:0, 8 or 10 bit."""
+    """A's description for a picture twice as wide: upright H.264, 4:2:0 where the height is even, 8 or 10 bit."""
     depth = 8 if info.bit_depth == 8 else 10
+    chroma = "444" if info.height_px % 2 else "420"  # 4:2:0 cannot hold an odd height
     matrix = info.color.matrix if info.color.matrix not in (0, 2, 3) else (6 if info.height_px <= 576 else 1)
     return replace(
         info,
@@ -101,7 +107,7 @@ def _side_by_side(info: VideoInfo) -> VideoInfo:
         rotation_deg=0,
         is_flipped=False,
         bit_depth=depth,
-        pixel_format="yuv420p" if depth == 8 else "yuv420p10le",
+        pixel_format=f"yuv{chroma}p" if depth == 8 else f"yuv{chroma}p10le",
         codec="h264",
         color=replace(info.color, matrix=matrix, full_range=False, chroma_location="left"),
     )

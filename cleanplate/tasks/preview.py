@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,9 @@ import numpy as np
 
 from cleanplate.base.arrays import cut
 from cleanplate.base.errors import MediaError, UsageError
+from cleanplate.base.names import refuse_inputs
 from cleanplate.base.report import StageClock
-from cleanplate.base.settings import feather_for
+from cleanplate.base.settings import check_grow, feather_for
 from cleanplate.decode.reader import open_video
 from cleanplate.mask.stored import StoredMasks, make_masks
 from cleanplate.paint.engine import engine_options, engine_spec, make_engine
@@ -40,28 +41,32 @@ def preview(
     feather_px: int | None = None,
     count: int = 4,
     rate: Fraction | int | None = None,
+    warn: Callable[[str], None] | None = None,
 ) -> list[int]:
     """Write a PNG with a row for each of `count` frames: the frame, its hole, the result. Returns their indices.
 
     The frames are spread evenly over those with a hole; each is painted from the frames around it, as in a run.
-    Masks and errors are those of `remove`.
+    Masks and errors are those of `remove`; `warn` is called with a sentence for each thing that was repaired.
     """
     check_picture(Path(output))
     if not 1 <= count <= 64:
         raise UsageError(f"{count} frames were asked for; a sheet holds 1 to 64")
     spec = engine_spec(engine)
     engine_options(engine, options or {})
+    feather_px = feather_for(feather_px, grow_px)
+    check_grow(grow_px, feather_px)
     sources = mask_sources(mask, box, polygon)
+    refuse_inputs(Path(output), [Path(video), *(source.path for source in sources if source.path is not None)])
     rows, names, chosen = [], [], []
     with open_video(video, None if rate is None else Fraction(rate)) as reader, tempfile.TemporaryDirectory() as folder:
         times = reader.timestamps()
-        make_masks(sources, reader.info, times, Path(folder), invert=invert, warn=lambda _: None)
+        make_masks(sources, reader.info, times, Path(folder), invert=invert, warn=warn or (lambda _: None))
         stored = StoredMasks(Path(folder))
         wanted = _spread([n for n, (pts, _) in enumerate(times) if not stored.is_empty(pts)], count)
         frames = hold(
             ((frame, stored.labels(frame.pts)) for frame in reader),
             grow_px=grow_px,
-            feather_px=feather_for(feather_px, grow_px),
+            feather_px=feather_px,
             clock=StageClock(),
         )
         ready = make_engine(engine, options)

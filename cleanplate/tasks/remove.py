@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cleanplate.base.errors import UsageError
+from cleanplate.base.names import refuse_inputs
 from cleanplate.base.report import Report, StageClock, Watch
 from cleanplate.base.settings import MEMORY_DEFAULT_BYTES, Encode, Job, feather_for
 from cleanplate.base.types import Box
@@ -77,7 +78,7 @@ def remove(
     )
     engine_options(engine, job.options)
     sources = mask_sources(mask, box, polygon)
-    _refuse_inputs(output, sources)
+    refuse_inputs(output, [source.path for source in sources if source.path is not None])
     made = MaskPass(
         clock=StageClock(),
         warnings=[],
@@ -115,13 +116,6 @@ def make_masks(
     with open_video(video, None if rate is None else Fraction(rate)) as reader:
         summary = store_masks(sources, reader.info, reader.timestamps(), output, invert=invert, warn=warnings.append)
     return summary, warnings
-
-
-def _refuse_inputs(output: Path, sources: Sequence[MaskSource]) -> None:
-    """Raises `UsageError` if the output would be written over a mask."""
-    for source in sources:
-        if source.path is not None and source.path.exists() and output.exists() and output.samefile(source.path):
-            raise UsageError(f"the output '{output}' is one of the masks; give it another name")
 
 
 def _work_folder(output: Path) -> Path:

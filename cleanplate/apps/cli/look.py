@@ -29,6 +29,7 @@ def preview(
     quiet: flags.Quiet = False,
 ) -> None:
     """A contact sheet of a few frames: as they are, what would be removed, and the result."""
+    warnings: list[str] = []
     chosen = preview_task.preview(
         video,
         output=output,
@@ -42,9 +43,11 @@ def preview(
         feather_px=feather,
         count=frames,
         rate=flags.parse_rate(rate),
+        warn=warnings.append,
     )
     if not quiet:
-        screen.out.print(f"{output}: frames {', '.join(map(str, chosen))}", soft_wrap=True)
+        screen.say(f"{output}: frames {', '.join(map(str, chosen))}")
+        screen.show_warnings(warnings)
 
 
 def compare(
@@ -59,9 +62,8 @@ def compare(
     with screen.progress_line(not quiet) as watch:
         done = compare_task.compare(a, b, output=output, watch=watch)
     if not quiet:
-        screen.out.print(
+        screen.say(
             f"{done.video} ({done.frames} frames) and {done.sheet}; "
-            f"largest difference on the sheet: {done.largest_difference} of 255",
-            soft_wrap=True,
+            f"largest difference on the sheet: {done.largest_difference} of 255"
         )
         screen.show_warnings(done.warnings)

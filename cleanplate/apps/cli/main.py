@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
@@ -16,7 +18,7 @@ from cleanplate.base.errors import CleanplateError
 _WordsError: Any = typer.BadParameter.__base__
 
 _STOPPED = 130
-"exit code after Ctrl-C, as shells have it"
+"exit code after Ctrl-C, as shells have it; also after a polite kill"
 
 app = typer.Typer(
     help="Take things out of video: look first, invent last, and prove that nothing else was touched.",
@@ -40,6 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 failed, 2 asked wrongly, 130 stopped."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     is_debug = "--debug" in given
+    with suppress(ValueError):  # outside the main thread there are no handlers
+        signal.signal(signal.SIGTERM, _stop)
     try:
         code = app([word for word in given if word != "--debug"], prog_name="cleanplate", standalone_mode=False)
         if code == _STOPPED:  # how newer typers hand on a KeyboardInterrupt
@@ -71,6 +75,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
         code = 1
     sys.exit(code or 0)
+
+
+def _stop(*_: object) -> None:
+    """A polite kill ends a run as Ctrl-C does: files are closed and temporary ones removed."""
+    raise KeyboardInterrupt
 
 
 def _say(message: str) -> None:

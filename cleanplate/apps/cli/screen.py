@@ -57,7 +57,7 @@ def progress_line(is_shown: bool) -> Iterator[Watch | None]:
 def show_report(report: Report) -> None:
     """The report as a short table on standard output."""
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    table.add_row("output", str(report.job.output))
+    table.add_row("output", Text(str(report.job.output), overflow="fold"))
     table.add_row("frames", f"{report.frames}, {report.frames_with_holes} with holes, {report.shots} shots")
     if report.seen_share is not None and report.invented_share is not None:
         table.add_row(
@@ -72,10 +72,15 @@ def show_report(report: Report) -> None:
     if report.peak_memory_bytes is not None:
         table.add_row("peak memory", f"{report.peak_memory_bytes / 1024**2:.0f} MiB")
     for note in report.assumptions:
-        table.add_row("assumed", note)
-    table.add_row("report", str(report_path(report.job.output)))
+        table.add_row("assumed", Text(note))
+    table.add_row("report", Text(str(report_path(report.job.output)), overflow="fold"))
     out.print(table)
     show_warnings(report.warnings)
+
+
+def say(sentence: str) -> None:
+    """A line on standard output. Paths may hold brackets, which Rich would read as styles."""
+    out.print(Text(sentence), soft_wrap=True)
 
 
 def show_warnings(warnings: list[str]) -> None:

@@ -127,10 +127,9 @@ def mask(
         facts = {**dataclasses.asdict(summary), "folder": str(output), "warnings": warnings}
         typer.echo(json.dumps(facts, indent=2))
     elif not quiet:
-        screen.out.print(
+        screen.say(
             f"{output}: {summary.holed_frames} of {summary.frame_count} frames have holes, "
-            f"{summary.hole_share:.1%} of all samples",
-            soft_wrap=True,
+            f"{summary.hole_share:.1%} of all samples"
         )
         screen.show_warnings(warnings)
 
