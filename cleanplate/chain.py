@@ -33,9 +33,6 @@ from cleanplate.paste import paste
 from cleanplate.pieces import Held, Painted, hold, largest_crop_px, paint_frames
 from cleanplate.save.writer import VideoWriter, check_output
 
-_AHEAD_FRAMES = 8
-"length of the decoder's queue, and of the encoder's"
-
 
 @dataclass(frozen=True, kw_only=True)
 class MaskPass:
@@ -133,7 +130,7 @@ class _Run:
 
         with writer:
             with (
-                Sink(write, _AHEAD_FRAMES, "save") as sink,
+                Sink(write, grid.queue, "save") as sink,
                 closing(self._finished(reader, grid)) as finished,
             ):
                 for frame in finished:
@@ -161,7 +158,7 @@ class _Run:
         job = self.job
         with self.clock.time("paint"):
             engine = make_engine(job.engine, job.options, job.device)
-        with closing(prefetch(self._decoded(reader), _AHEAD_FRAMES, "decode")) as frames:
+        with closing(prefetch(self._decoded(reader), grid.queue, "decode")) as frames:
             held_frames = hold(
                 ((frame, self._labels(frame)) for frame in frames),
                 grow_px=job.grow_px,

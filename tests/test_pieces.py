@@ -16,7 +16,7 @@ from cleanplate.pieces import Held, context_px, crop_boxes, paint_frames
 
 LAYOUT = PlaneLayout(pixel_format="gbrp", model="rgb", bit_depth=8, full_range=True, matrix=0)
 HEIGHT, WIDTH = 48, 64
-GRID = Grid(core=10, margin=4, joint=2, memory_bytes=0)
+GRID = Grid(core=10, margin=4, joint=2, queue=4, memory_bytes=0)
 
 
 class Spy(Engine):
@@ -71,7 +71,7 @@ def seen_frames(clip: Clip) -> list[int]:
 
 
 @pytest.mark.parametrize("count", [1, 9, 10, 11, 12, 25, 40])
-@pytest.mark.parametrize("grid", [GRID, Grid(core=3, margin=0, joint=0, memory_bytes=0)])
+@pytest.mark.parametrize("grid", [GRID, Grid(core=3, margin=0, joint=0, queue=4, memory_bytes=0)])
 def test_every_frame_comes_out_once_in_order_and_painted(count: int, grid: Grid):
     held = frames([box_hole()] * count)
     done = run(held, Spy(), grid)

@@ -40,3 +40,9 @@ def test_the_shortest_piece_is_returned_where_nothing_fits():
 def test_an_engine_without_margin_has_no_joint():
     found = grid(100_000, 2 * GIB, margin=0)
     assert (found.core, found.margin, found.joint) == (96, 0, 0)
+
+
+def test_queues_are_bounded_in_bytes():
+    assert grid(100_000, 2 * GIB, frame_bytes=3 * 1024**2).queue == 32
+    assert grid(100_000, 2 * GIB, frame_bytes=25 * 1024**2).queue == 4
+    assert grid(100_000, 2 * GIB, frame_bytes=0).queue == 32
