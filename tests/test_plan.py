@@ -28,7 +28,7 @@ def test_large_crops_stay_within_the_budget():
     found = grid(600_000, 2 * GIB)
     assert found.memory_bytes <= 2 * GIB
     assert 8 <= found.core < 96
-    assert found.margin >= found.core or found.margin == 30  # the core is given up first
+    assert found.margin >= found.core - 1  # the core is given up first, then both in turn
 
 
 def test_the_shortest_piece_is_returned_where_nothing_fits():
