@@ -87,18 +87,20 @@ def test_sink_drops_the_rest_when_an_exception_is_on_its_way():
     with pytest.raises(ZeroDivisionError):
         feed()
     assert got == [0]  # the one in hand; the other seven were dropped
-    assert not [thread for thread in threading.enumerate() if thread.name == "test" and thread.is_alive()]
+    assert not [thread for thread in threading.enumerate() if thread.name == "test"]
 
 
 def test_sink_interrupted_while_leaving_still_joins_its_thread():
     """Ctrl-C while the last items are consumed: what they are written to is closed only afterwards."""
-    done = []
+    done: list[int] = []
+    ended: list[float] = []
 
     def consume(item):
         if item == 0:
             signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
-            time.sleep(0.3)
+            time.sleep(0.5)
         done.append(item)
+        ended.append(time.monotonic())
 
     def feed():
         with Sink(consume, 8, "test") as sink:
@@ -107,5 +109,9 @@ def test_sink_interrupted_while_leaving_still_joins_its_thread():
 
     with pytest.raises(KeyboardInterrupt):
         feed()
-    assert not [thread for thread in threading.enumerate() if thread.name == "test" and thread.is_alive()]
+    left = time.monotonic()
+    time.sleep(0.7)
+    assert done  # the item in hand was finished, and before the sink was left
+    assert max(ended) <= left
+    assert not [thread for thread in threading.enumerate() if thread.name == "test"]
     assert len(done) < 5

@@ -30,6 +30,8 @@ def prefetch(items: Iterable[T], length: int, name: str) -> Generator[T]:
                 continue
         return False
 
+    done = threading.Event()
+
     def work() -> None:
         try:
             for item in items:
@@ -38,6 +40,8 @@ def prefetch(items: Iterable[T], length: int, name: str) -> Generator[T]:
             put(_END)
         except BaseException as error:
             put(_Raised(error))
+        finally:
+            done.set()
 
     thread = threading.Thread(target=work, name=name, daemon=True)
     thread.start()
@@ -48,7 +52,25 @@ def prefetch(items: Iterable[T], length: int, name: str) -> Generator[T]:
             yield item  # type: ignore[misc]
     finally:
         stop.set()
-        thread.join()
+        _wait_for(done, thread)
+
+
+def _wait_for(done: threading.Event, thread: threading.Thread, hurry: Callable[[], None] | None = None) -> None:
+    """Join a thread that sets `done` as it ends, also if Ctrl-C interrupts the wait: `hurry` is called then.
+
+    Before Python 3.13 an interrupted `Thread.join` takes a running thread for a stopped one ever after (an effect of
+    bpo-45274), so the event is what is waited for.
+    """
+    try:
+        done.wait()
+    except BaseException:
+        if hurry is not None:
+            hurry()
+        done.wait()
+        raise
+    finally:
+        if done.is_set():
+            thread.join()
 
 
 class _Raised:
@@ -68,24 +90,31 @@ class Sink(Generic[T]):
         self._waiting: queue.Queue[object] = queue.Queue(length)
         self._error: BaseException | None = None
         self._drop = False
+        self._done = threading.Event()
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
 
     def _work(self) -> None:
-        while (item := self._waiting.get()) is not _END:
-            if self._error is None and not self._drop:
-                try:
-                    self._consume(item)  # type: ignore[arg-type]
-                except BaseException as error:
-                    self._error = error
+        try:
+            while (item := self._waiting.get()) is not _END:
+                if self._error is None and not self._drop:
+                    try:
+                        self._consume(item)  # type: ignore[arg-type]
+                    except BaseException as error:
+                        self._error = error
+        finally:
+            self._done.set()
 
     def put(self, item: T) -> None:
         if self._error is not None:
             raise self._error
         self._waiting.put(item)
 
+    def _drop_rest(self) -> None:
+        self._drop = True
+
     def _end(self) -> None:
         self._waiting.put(_END)
-        self._thread.join()
+        _wait_for(self._done, self._thread, self._drop_rest)
 
     def __enter__(self) -> Sink[T]:
         self._thread.start()
@@ -98,7 +127,7 @@ class Sink(Generic[T]):
         try:
             self._end()
         except BaseException:  # Ctrl-C while waiting: what the thread works with may go only after the thread
-            self._drop = True
+            self._drop_rest()
             self._end()
             raise
         if self._error is not None and kind is None:
