@@ -7,7 +7,7 @@ import pytest
 from scipy.ndimage import map_coordinates
 
 from cleanplate.base.errors import UsageError
-from cleanplate.base.measure import PSNR_CAP_DB, hole_psnr, psnr, sample_bilinear, seam, warping_error
+from cleanplate.base.measure import hole_psnr, psnr, sample_bilinear, seam, warping_error
 from cleanplate.bench.synth import render
 
 RNG = np.random.default_rng(0)
@@ -24,12 +24,16 @@ def test_psnr_by_hand():
     assert psnr(half, truth / 255.0, data_range=1) == pytest.approx(-10 * np.log10(0.25 / 4))
 
 
-def test_identical_pictures_score_the_cap_and_nothing_scores_more():
+def test_identical_pictures_are_infinitely_good():
     truth = RNG.integers(0, 256, (1, 8, 8, 3)).astype(np.uint8)
-    assert psnr(truth, truth, data_range=255) == PSNR_CAP_DB
-    near = truth.astype(float)
-    near[0, 0, 0, 0] += 1e-9
-    assert psnr(near, truth, data_range=255) == PSNR_CAP_DB
+    assert psnr(truth, truth, data_range=255) == np.inf
+    holes = np.ones((2, 8, 8), bool)
+    pair = np.concatenate([truth, truth])
+    worse = pair.copy()
+    worse[1] ^= 1  # every sample off by one level
+    assert hole_psnr(pair, pair, holes, data_range=255) == np.inf
+    # The identical frame has no part in the mean.
+    assert hole_psnr(worse, pair, holes, data_range=255) == pytest.approx(20 * np.log10(255))
 
 
 def test_sixteen_bits_score_like_eight():

@@ -6,6 +6,8 @@ largest value a sample can have: 255 for uint8, 65535 for full-scale uint16, 1 f
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,27 +15,22 @@ from numpy.typing import NDArray
 
 from cleanplate.base.errors import UsageError
 
-PSNR_CAP_DB = 100.0
-"""What identical pictures score, and the most any score: so that a mean over frames stays finite. Eight-bit pictures
-that differ at all score below it unless fewer than one sample in 150,000 differs by one level."""
-
 
 def psnr(result: NDArray[Any], truth: NDArray[Any], *, data_range: float) -> float:
     """Peak signal-to-noise ratio in dB: `10 log10(data_range**2 / mean squared error)` over all samples given.
 
-    At most `PSNR_CAP_DB`, which identical pictures get. Raises `UsageError` if the shapes differ or nothing is given.
+    Infinite for identical pictures. Raises `UsageError` if the shapes differ or nothing is given.
     """
     _check(result, truth)
     difference = result.astype(np.float64) - truth
     error = float(np.mean(difference * difference))
-    if error == 0.0:
-        return PSNR_CAP_DB
-    return float(min(10.0 * np.log10(data_range**2 / error), PSNR_CAP_DB))
+    return float(10.0 * np.log10(data_range**2 / error)) if error > 0.0 else float("inf")
 
 
 def hole_psnr(result: NDArray[Any], truth: NDArray[Any], holes: NDArray[np.bool_], *, data_range: float) -> float:
     """PSNR (dB) over the samples inside the hole: of each frame that has one, then the mean over those frames.
 
+    Frames that are identical there are left out of the mean; infinite if all are.
     Raises `UsageError` if shapes do not fit or no frame has a hole.
     """
     _check(result, truth, holes)
@@ -44,7 +41,8 @@ def hole_psnr(result: NDArray[Any], truth: NDArray[Any], holes: NDArray[np.bool_
     ]
     if not scores:
         raise UsageError("no frame has a hole, so there is nothing to score; give the holes that were painted")
-    return float(np.mean(scores))
+    finite = [score for score in scores if score < np.inf]
+    return float(np.mean(finite)) if finite else float("inf")
 
 
 def sample_bilinear(image: NDArray[Any], x: NDArray[Any], y: NDArray[Any]) -> NDArray[np.float64]:
@@ -59,6 +57,35 @@ def sample_bilinear(image: NDArray[Any], x: NDArray[Any], y: NDArray[Any]) -> ND
     return np.asarray(upper * (1.0 - b) + lower * b, dtype=np.float64)
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Followed:
+    """Where the samples of a frame lie in the frame before."""
+
+    x: NDArray[np.float64]  # (H, W) px, kept inside the picture
+    y: NDArray[np.float64]  # (H, W)
+    is_seen: NDArray[np.bool_]
+    "(H, W): the place is known, inside the picture, and the way back from there ends near the start"
+
+
+def follow(back: NDArray[np.floating[Any]], onward: NDArray[np.floating[Any]]) -> Followed:
+    """Follow every sample along `back`, the motion (H, W, 2) px from frame t to t-1; `onward` is that from t-1 to t.
+
+    A sample is seen in both frames if `|b + f|^2 < 0.01 (|b|^2 + |f|^2) + 0.5`, f being `onward` where b ends (the test
+    of Sundaram et al. 2010). NaN motion, as across a cut, is never seen.
+    """
+    height, width = back.shape[:2]
+    y, x = np.mgrid[:height, :width].astype(np.float64)
+    is_known = np.isfinite(back).all(axis=-1)
+    b = np.where(is_known[..., None], back, 0.0).astype(np.float64)
+    to_x, to_y = x + b[..., 0], y + b[..., 1]
+    inside = is_known & (to_x >= 0) & (to_x <= width - 1) & (to_y >= 0) & (to_y <= height - 1)
+    to_x, to_y = np.clip(to_x, 0, width - 1), np.clip(to_y, 0, height - 1)
+    f = sample_bilinear(onward, to_x.ravel(), to_y.ravel()).reshape(b.shape)
+    with np.errstate(invalid="ignore"):
+        is_near = ((b + f) ** 2).sum(axis=-1) < 0.01 * ((b**2).sum(axis=-1) + (f**2).sum(axis=-1)) + 0.5
+    return Followed(x=to_x, y=to_y, is_seen=inside & is_near)
+
+
 def warping_error(
     result: NDArray[Any],
     holes: NDArray[np.bool_],
@@ -69,11 +96,9 @@ def warping_error(
 ) -> float:
     """Flicker inside the hole: mean squared difference from the frame before, brought over along the true motion.
 
-    `back[t-1]` (H, W, 2) px is the motion of the *truth* from frame t to t-1, `onward[t-1]` that from t-1 to t. Frame
-    t-1 is sampled bilinearly where `back` points; hole samples of t count where that point lies inside the picture
-    and the way there and back ends near the start: `|b + f|^2 < 0.01 (|b|^2 + |f|^2) + 0.5` (Sundaram et al. 2010).
-    NaN motion, as across a cut, does not count. Mean over samples of a frame, then over frames; on the 0-1 scale,
-    usually given x 1e-3. The measure is E_warp of Lai et al. 2018, kept to the hole.
+    `back[t-1]` (H, W, 2) px is the motion of the *truth* from frame t to t-1, `onward[t-1]` that from t-1 to t. Hole
+    samples that `follow` sees count, sampled bilinearly in frame t-1. Mean over samples of a frame, then over frames;
+    on the 0-1 scale, usually given x 1e-3. The measure is E_warp of Lai et al. 2018, kept to the hole.
 
     Raises `UsageError` if shapes do not fit or no sample counts.
     """
@@ -84,19 +109,12 @@ def warping_error(
             raise UsageError(f"flow of shape {flow.shape} was given; {want} fits {len(result)} frames of this size")
     errors = []
     for t in range(1, len(result)):
-        y, x = np.nonzero(holes[t] & np.isfinite(back[t - 1]).all(axis=-1))
-        b = back[t - 1][y, x].astype(np.float64)
-        to_x, to_y = x + b[:, 0], y + b[:, 1]
-        inside = (to_x >= 0) & (to_x <= holes.shape[2] - 1) & (to_y >= 0) & (to_y <= holes.shape[1] - 1)
-        y, x, b, to_x, to_y = y[inside], x[inside], b[inside], to_x[inside], to_y[inside]
-        f = sample_bilinear(onward[t - 1], to_x, to_y)
-        gap = ((b + f) ** 2).sum(axis=-1)
-        is_seen = gap < 0.01 * ((b**2).sum(axis=-1) + (f**2).sum(axis=-1)) + 0.5
-        if not is_seen.any():
-            continue
-        before = sample_bilinear(result[t - 1], to_x[is_seen], to_y[is_seen])
-        difference = (result[t][y[is_seen], x[is_seen]] - before) / data_range
-        errors.append(float(np.mean(difference * difference)))
+        way = follow(back[t - 1], onward[t - 1])
+        counts = holes[t] & way.is_seen
+        if counts.any():
+            before = sample_bilinear(result[t - 1], way.x[counts], way.y[counts])
+            difference = (result[t][counts] - before) / data_range
+            errors.append(float(np.mean(difference * difference)))
     if not errors:
         raise UsageError("no hole sample has a known motion to the frame before; the warping error needs two frames")
     return float(np.mean(errors))
@@ -112,19 +130,34 @@ def seam(result: NDArray[Any], truth: NDArray[Any], holes: NDArray[np.bool_]) ->
     Raises `UsageError` if shapes do not fit or no hole has a border.
     """
     _check(result, truth, holes)
-    jumps = np.zeros(2)
-    pairs = 0
+    jumps, pairs = np.zeros(2), 0
     for t in range(len(holes)):
-        for axis in (0, 1):
-            border = np.diff(holes[t], axis=axis)
-            pairs += int(border.sum())
-            for k, picture in enumerate((result[t], truth[t])):
-                jumps[k] += np.abs(np.diff(picture.astype(np.float64), axis=axis))[border].sum()
+        across = border_jumps((result[t], truth[t]), holes[t])
+        jumps += across[0]
+        pairs += across[1]
     if pairs == 0:
         raise UsageError("no hole has a border inside the picture, so there is no seam to measure")
-    if jumps[1] == 0:
-        return 1.0 if jumps[0] == 0 else float("inf")
-    return float(jumps[0] / jumps[1])
+    return jump_ratio(*jumps)
+
+
+def border_jumps(pictures: Sequence[NDArray[Any]], hole: NDArray[np.bool_]) -> tuple[NDArray[np.float64], int]:
+    """Absolute jumps across a hole's border, summed over its sample pairs: ((P,) of P pictures (H, W, C), pairs)."""
+    jumps, pairs = np.zeros(len(pictures)), 0
+    for axis in (0, 1):
+        border = np.diff(hole, axis=axis)
+        pairs += int(border.sum())
+        for k, picture in enumerate(pictures):
+            one = np.take(picture, range(1, picture.shape[axis]), axis)[border].astype(np.float64)
+            two = np.take(picture, range(picture.shape[axis] - 1), axis)[border]
+            jumps[k] += np.abs(one - two).sum()
+    return jumps, pairs
+
+
+def jump_ratio(of_result: float, of_truth: float) -> float:
+    """A jump over the truth's: 1 where neither has any, infinite where only the result has one."""
+    if of_truth == 0:
+        return 1.0 if of_result == 0 else float("inf")
+    return float(of_result / of_truth)
 
 
 def _check(result: NDArray[Any], truth: NDArray[Any], holes: NDArray[np.bool_] | None = None) -> None:

@@ -1,0 +1,1 @@
+"""What is measured: one file a family of metrics, one table (`metric.py`) of them all."""

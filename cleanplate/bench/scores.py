@@ -1,0 +1,91 @@
+"""The report of a comparison: one row a metric and area, as JSON and as a table."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from cleanplate.bench.metrics.metric import Features, Row
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scores:
+    """What `score` found. `scores["psnr"]` is the row of the whole frame, `scores["psnr(hole)"]` that of the hole."""
+
+    rows: tuple[Row, ...]
+    frames: int
+    holed_frames: int
+    notes: tuple[str, ...] = ()
+    "what was done to make the videos comparable, and how"
+    encoded_as: str | None = None
+    "how the result was encoded for `encoded`; None = it was not"
+    encoded: tuple[Row, ...] = ()
+    "the same rows after the result was encoded and decoded again"
+    features: dict[str, tuple[Features, Features]] = field(default_factory=dict, repr=False)
+    "by metric: features of the result and of the truth, for distances between sets of clips; not in the JSON"
+
+    def __getitem__(self, name: str) -> Row:
+        return next(row for row in self.rows if row.name == name)
+
+    def to_json(self) -> str:
+        facts = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "features"}
+        facts["rows"], facts["encoded"] = ([row_facts(row) for row in rows] for rows in (self.rows, self.encoded))
+        return json.dumps(facts, indent=2, ensure_ascii=False) + "\n"
+
+    def to_markdown(self) -> str:
+        """Rows with a value as a Markdown table, then why others have none."""
+        heads = ["metric", "value", *([f"after {self.encoded_as}"] if self.encoded_as else []), "the truth itself"]
+        after = {row.name: row for row in self.encoded}
+        lines = [
+            [
+                row.name,
+                show(row),
+                *([show(after[row.name])] if self.encoded_as else []),
+                "" if row.of_truth is None else number(row.of_truth),
+                row.unit,
+                row.better,
+                row.note,
+            ]
+            for row in self.rows
+            if row.value is not None
+        ]
+        text = markdown_table([*heads, "unit", "better", "how"], lines)
+        without = [f"- {row.name}: {row.note}" for row in self.rows if row.value is None]
+        return "\n".join([text, *without, *(f"- {note}" for note in self.notes)]) + "\n"
+
+
+def row_facts(row: Row) -> dict[str, Any]:
+    """A row as JSON can hold it: infinity as the text `inf`, floats to six digits behind the point."""
+    return {name: _plain(value) for name, value in dataclasses.asdict(row).items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float):
+        return "inf" if math.isinf(value) else round(value, 6)
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+def number(value: float) -> str:
+    """Four digits that count, as tables show them."""
+    if math.isinf(value):
+        return "inf"
+    return f"{value:.2f}" if abs(value) >= 10 else f"{value:.4f}"
+
+
+def show(row: Row) -> str:
+    """A row's value as tables show it: with the count of identical frames that the mean leaves out."""
+    if row.value is None:
+        return "-"
+    return number(row.value) + (f" (+{row.infinite} inf)" if row.infinite and not math.isinf(row.value) else "")
+
+
+def markdown_table(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown; pipes in cells are kept from splitting them."""
+    rows = [heads, ["---"] * len(heads), *lines]
+    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in rows)
