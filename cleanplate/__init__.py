@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from cleanplate.base.report import Progress, Report
     from cleanplate.base.settings import Encode, Job
     from cleanplate.base.types import Clip, Painting
+    from cleanplate.bench.metrics.metric import METRICS
+    from cleanplate.bench.score import score
+    from cleanplate.bench.scores import Scores
     from cleanplate.chain import run
     from cleanplate.paint.engine import ENGINES
     from cleanplate.tasks.arrays import fill
@@ -51,6 +54,9 @@ _WHERE = {
     "Job": "base.settings",
     "Clip": "base.types",
     "Painting": "base.types",
+    "METRICS": "bench.metrics.metric",
+    "score": "bench.score",
+    "Scores": "bench.scores",
     "run": "chain",
     "ENGINES": "paint.engine",
     "fill": "tasks.arrays",
@@ -62,6 +68,7 @@ _WHERE = {
 
 __all__ = [
     "ENGINES",
+    "METRICS",
     "CleanplateError",
     "Clip",
     "Encode",
@@ -75,6 +82,7 @@ __all__ = [
     "Progress",
     "ProofError",
     "Report",
+    "Scores",
     "UsageError",
     "compare",
     "fill",
@@ -82,6 +90,7 @@ __all__ = [
     "preview",
     "remove",
     "run",
+    "score",
 ]
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from cleanplate.base.errors import MaskError, MediaError, ProofError, UsageError
-from cleanplate.base.pixels import PIXEL_FORMATS
+from cleanplate.base.pixels import PIXEL_FORMATS, UNSAID_MATRICES, yuv_matrix
 from cleanplate.base.plan import Grid, plan_grid
 from cleanplate.base.proof import Untouched
 from cleanplate.base.report import Progress, Report, StageClock, Watch, peak_memory_bytes, report_path
@@ -280,7 +280,7 @@ def _checksum(planes: Planes) -> int:
 
 def _assumptions(info: VideoInfo) -> list[str]:
     """What the file leaves unsaid about its colours, and how it was read."""
-    if PIXEL_FORMATS[info.pixel_format].model != "yuv" or info.color.matrix not in (0, 2, 3):
+    if PIXEL_FORMATS[info.pixel_format].model != "yuv" or info.color.matrix not in UNSAID_MATRICES:
         return []
-    name = "BT.601" if info.height_px <= 576 else "BT.709"
+    name = {6: "BT.601", 1: "BT.709"}[yuv_matrix(info.color, info.height_px)]
     return [f"the file names no colour matrix; its {info.height_px} lines were read as {name}"]

@@ -102,17 +102,25 @@ def _table() -> dict[str, PixelFormat]:
 PIXEL_FORMATS = _table()
 
 
+UNSAID_MATRICES = (0, 2, 3)
+"H.273 codes with which a YUV file does not say its matrix: RGB's, unspecified and reserved"
+
+
+def yuv_matrix(color: Color, height_px: int) -> int:
+    """The H.273 matrix code to read YUV with: the file's, else BT.601 up to 576 lines and BT.709 above."""
+    if color.matrix not in UNSAID_MATRICES:
+        return color.matrix
+    return 6 if height_px <= 576 else 1
+
+
 def stored_layout(form: PixelFormat, color: Color, height_px: int) -> PlaneLayout:
     """The layout of a picture as stored, what the file leaves unsaid filled in as DESIGN's conventions say.
 
-    Matrix: BT.601 up to 576 lines, BT.709 above. Chroma: left for 4:2:0 (H.264's default), centred for JPEG's formats.
+    Matrix: see `yuv_matrix`. Chroma: left for 4:2:0 (H.264's default), centred for JPEG's formats.
     Range: full for RGB and JPEG's formats, else limited.
     """
     is_jpeg = form.name.startswith("yuvj")
-    if form.model == "rgb":
-        matrix = 0
-    else:
-        matrix = color.matrix if color.matrix not in (0, 2, 3) else (6 if height_px <= 576 else 1)
+    matrix = 0 if form.model == "rgb" else yuv_matrix(color, height_px)
     place = color.chroma_location
     if place == "unspecified":
         place = "center" if is_jpeg else "left"

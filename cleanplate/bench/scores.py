@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from cleanplate.bench.metrics.metric import Features, Row
+from cleanplate.bench.metrics.metric import AREAS, Features, Row
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,26 +36,42 @@ class Scores:
         facts["rows"], facts["encoded"] = ([row_facts(row) for row in rows] for rows in (self.rows, self.encoded))
         return json.dumps(facts, indent=2, ensure_ascii=False) + "\n"
 
+    def table(self) -> tuple[list[str], list[list[str]]]:
+        """Heads and lines, one a metric that has a value: of the frame and of the hole side by side."""
+        heads = ["metric", "frame", "hole"]
+        if self.encoded_as:
+            heads += [f"frame, {self.encoded_as}", f"hole, {self.encoded_as}"]
+        heads += ["truth's frame", "truth's hole", "unit", "better"]
+        lines = []
+        for name in dict.fromkeys(row.metric for row in self.rows if row.value is not None):
+            both = [_find(self.rows, name, where) for where in AREAS]
+            after = [_find(self.encoded, name, where) for where in AREAS] if self.encoded_as else []
+            one = next(row for row in both if row is not None)
+            truths = ["" if row is None or row.of_truth is None else number(row.of_truth) for row in both]
+            shown = ["" if row is None else show(row) for row in (*both, *after)]
+            lines.append([name, *shown, *truths, one.unit, one.better])
+        empty = [n for n in range(len(heads)) if lines and not any(line[n] for line in lines)]
+        heads, *lines = ([cell for n, cell in enumerate(line) if n not in empty] for line in (heads, *lines))
+        return heads, lines
+
+    def remarks(self) -> list[str]:
+        """How each value came about, and why others are missing: a sentence each."""
+        said: dict[str, list[str]] = {}
+        for row in sorted(self.rows, key=lambda row: row.value is None):
+            # A row without a value has a reason of its own; one with, shares its method with its neighbour.
+            name = row.name if row.value is None else row.metric
+            names = said.setdefault(row.note, [])
+            names += [name] if name not in names else []
+        return [*(f"{', '.join(names)}: {note}" for note, names in said.items()), *self.notes]
+
     def to_markdown(self) -> str:
-        """Rows with a value as a Markdown table, then why others have none."""
-        heads = ["metric", "value", *([f"after {self.encoded_as}"] if self.encoded_as else []), "the truth itself"]
-        after = {row.name: row for row in self.encoded}
-        lines = [
-            [
-                row.name,
-                show(row),
-                *([show(after[row.name])] if self.encoded_as else []),
-                "" if row.of_truth is None else number(row.of_truth),
-                row.unit,
-                row.better,
-                row.note,
-            ]
-            for row in self.rows
-            if row.value is not None
-        ]
-        text = markdown_table([*heads, "unit", "better", "how"], lines)
-        without = [f"- {row.name}: {row.note}" for row in self.rows if row.value is None]
-        return "\n".join([text, *without, *(f"- {note}" for note in self.notes)]) + "\n"
+        """The table, and the remarks below it."""
+        heads, lines = self.table()
+        return "\n".join([markdown_table(heads, lines), "", *(f"- {remark}" for remark in self.remarks())]) + "\n"
+
+
+def _find(rows: Sequence[Row], metric: str, where: str) -> Row | None:
+    return next((row for row in rows if row.metric == metric and row.where == where), None)
 
 
 def row_facts(row: Row) -> dict[str, Any]:
@@ -81,7 +97,7 @@ def number(value: float) -> str:
 def show(row: Row) -> str:
     """A row's value as tables show it: with the count of identical frames that the mean leaves out."""
     if row.value is None:
-        return "-"
+        return ""
     return number(row.value) + (f" (+{row.infinite} inf)" if row.infinite and not math.isinf(row.value) else "")
 
 

@@ -23,6 +23,7 @@ import numpy as np
 
 from cleanplate.base.arrays import hole_groups, union_box
 from cleanplate.base.errors import MaskError, MediaError, UsageError
+from cleanplate.base.report import Progress, Watch
 from cleanplate.base.types import Box, Labels, VideoInfo
 from cleanplate.mask.maker import MaskSource, Part, Scene, Timestamps, Warn, close_parts, open_parts, union
 from cleanplate.mask.stored_format import (
@@ -268,6 +269,7 @@ def make_masks(
     *,
     invert: bool = False,
     warn: Warn,
+    watch: Watch | None = None,
 ) -> MaskSummary:
     """The mask pass: the union of all sources over the video, stored in `folder`.
 
@@ -282,7 +284,11 @@ def make_masks(
     parts = open_parts(sources, scene)
     try:
         with LabelWriter(folder, info, sources) as writer:
-            holes = [writer.add(index, pts, labels).hole_px for index, pts, labels in union(parts, scene)]
+            holes = []
+            for number, pts, labels in union(parts, scene):
+                holes.append(writer.add(number, pts, labels).hole_px)
+                if watch is not None:
+                    watch(Progress(stage="mask", done=number + 1, total=len(timestamps)))
             _check_cover(parts, holes, info, warn)
             index = writer.close()
     finally:

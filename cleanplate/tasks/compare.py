@@ -10,7 +10,7 @@ import numpy as np
 from cleanplate.base.color import from_rgb
 from cleanplate.base.errors import MediaError, UsageError
 from cleanplate.base.names import refuse_inputs
-from cleanplate.base.pixels import PIXEL_FORMATS, stored_layout
+from cleanplate.base.pixels import PIXEL_FORMATS, stored_layout, yuv_matrix
 from cleanplate.base.report import Progress, Watch
 from cleanplate.base.settings import Encode
 from cleanplate.base.types import Planes, VideoInfo
@@ -100,7 +100,7 @@ def _side_by_side(info: VideoInfo) -> VideoInfo:
     """A's description for a picture twice as wide: upright H.264, 4:2:0 where the height is even, 8 or 10 bit."""
     depth = 8 if info.bit_depth == 8 else 10
     chroma = "444" if info.height_px % 2 else "420"  # 4:2:0 cannot hold an odd height
-    matrix = info.color.matrix if info.color.matrix not in (0, 2, 3) else (6 if info.height_px <= 576 else 1)
+    matrix = yuv_matrix(info.color, info.height_px)
     return replace(
         info,
         width_px=2 * info.width_px,

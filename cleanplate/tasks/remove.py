@@ -90,7 +90,7 @@ def remove(
         try:
             with made.clock.time("mask"):
                 times = reader.timestamps()
-                store_masks(sources, reader.info, times, folder, invert=invert, warn=made.warnings.append)
+                store_masks(sources, reader.info, times, folder, invert=invert, warn=made.warnings.append, watch=watch)
             return run(replace(job, masks=folder), watch, made)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -105,6 +105,7 @@ def make_masks(
     polygon: Polygons = (),
     invert: bool = False,
     rate: Fraction | int | None = None,
+    watch: Watch | None = None,
 ) -> tuple[MaskSummary, list[str]]:
     """The mask pass alone: stored masks in the folder `output`, and the sentences about what had to be repaired.
 
@@ -114,7 +115,8 @@ def make_masks(
     warnings: list[str] = []
     sources = mask_sources(mask, box, polygon)
     with open_video(video, None if rate is None else Fraction(rate)) as reader:
-        summary = store_masks(sources, reader.info, reader.timestamps(), output, invert=invert, warn=warnings.append)
+        times = reader.timestamps()
+        summary = store_masks(sources, reader.info, times, output, invert=invert, warn=warnings.append, watch=watch)
     return summary, warnings
 
 

@@ -89,6 +89,19 @@ def parse_rate(text: str | None) -> Fraction | None:
         ) from None
 
 
+def parse_names(text: str | None) -> list[str] | None:
+    """`a,b,c`; None stays None."""
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+
+
+def parse_frames(text: str | None) -> list[int]:
+    """`62,124`. Raises `UsageError` for what is no frame index."""
+    try:
+        return [int(index) for index in parse_names(text) or []]
+    except ValueError:
+        raise UsageError(f"--joint {text} is not a list of frames; write their indices like 62,124") from None
+
+
 def parse_options(given: list[str] | None, options: type) -> dict[str, Any]:
     """`NAME=VALUE` pairs in the types of an engine's options. Raises `UsageError` for what does not fit."""
     fields = {field.name: field for field in dataclasses.fields(options)}

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from cleanplate.apps.cli import facts, look, screen, work
+from cleanplate.apps.cli import facts, look, measure, screen, work
 from cleanplate.base.errors import CleanplateError
 
 # click's UsageError, of whichever click this typer uses: newer ones carry their own.
@@ -27,7 +27,12 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-for command in (work.remove, work.mask, work.fill, look.preview, look.compare, facts.engines, facts.doctor):
+_COMMANDS = (
+    *(work.remove, work.mask, work.fill),
+    *(look.preview, look.compare, measure.score),
+    *(facts.engines, facts.weights, facts.doctor),
+)
+for command in _COMMANDS:
     app.command()(command)
 
 

@@ -20,6 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cleanplate.base.report import Progress, Report, Watch, report_path
+from cleanplate.bench.scores import Scores
 
 out = Console()
 err = Console(stderr=True)
@@ -34,7 +35,7 @@ class _Rate(ProgressColumn):
 @contextmanager
 def progress_line(is_shown: bool) -> Iterator[Watch | None]:
     """A watcher that draws stage, frames, frames/s and time left on one line; None where nothing is to be shown."""
-    if not is_shown:
+    if not is_shown or not err.is_terminal:  # elsewhere a bar would leave an empty line at most
         yield None
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
@@ -76,6 +77,21 @@ def show_report(report: Report) -> None:
     table.add_row("report", Text(str(report_path(report.job.output)), overflow="fold"))
     out.print(table)
     show_warnings(report.warnings)
+
+
+def show_scores(scores: Scores) -> None:
+    """Scores as a table on standard output, and below it how they were measured."""
+    heads, lines = scores.table()
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for n, head in enumerate(heads):
+        table.add_column(head, justify="right" if 0 < n < len(heads) - 2 else "left")
+    for line in lines:
+        table.add_row(*line)
+    out.print(table)
+    holed = f", {scores.holed_frames} with holes" if scores.holed_frames else ""
+    out.print(Text(f"{scores.frames} frames{holed}"))
+    for remark in scores.remarks():
+        out.print(Text(f"  {remark}", style="dim"), soft_wrap=True)
 
 
 def say(sentence: str) -> None:

@@ -114,15 +114,17 @@ def mask(
     as_json: flags.AsJson = False,
 ) -> None:
     """The first pass alone: write what would be removed as stored masks, to look at, mend and fill later."""
-    summary, warnings = task.make_masks(
-        video,
-        output=output,
-        mask=mask or (),
-        box=box or (),
-        polygon=polygon or (),
-        invert=invert,
-        rate=flags.parse_rate(rate),
-    )
+    with screen.progress_line(not quiet and not as_json) as watch:
+        summary, warnings = task.make_masks(
+            video,
+            output=output,
+            mask=mask or (),
+            box=box or (),
+            polygon=polygon or (),
+            invert=invert,
+            rate=flags.parse_rate(rate),
+            watch=watch,
+        )
     if as_json:
         facts = {**dataclasses.asdict(summary), "folder": str(output), "warnings": warnings}
         typer.echo(json.dumps(facts, indent=2))

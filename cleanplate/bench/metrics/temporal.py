@@ -34,7 +34,7 @@ class _Steadiness(Metric):
 
     def __init__(self, setup: Setup) -> None:
         super().__init__(setup)
-        note = f"{self.note}; {SEEN}; guide: {'the truth' if setup.has_truth else 'the input'}"
+        note = f"{self.note}; along the motion of {'the truth' if setup.has_truth else 'the input'}: {SEEN}"
         self._curves = [
             Curve(metric=self.name, where=where, unit=self.unit, better="lower", note=note) for where in AREAS
         ]
@@ -92,7 +92,7 @@ class WarpingError(_Steadiness):
 class Consistency(_Steadiness):
     """Absolute difference from the frame before along the guide's motion, in levels of 255."""
 
-    name, unit, note = "consistency", "levels of 255", "mean absolute difference, mean over frames"
+    name, unit, note = "consistency", "levels", "mean absolute difference in levels of 255, mean over frames"
 
     def errors(self, step: Step) -> tuple[Field, Field | None]:
         to_eight = np.float32(255.0 / step.data_range)
@@ -114,10 +114,10 @@ class EndPointError(_Steadiness):
 class Flicker(_Steadiness):
     """Change of the local brightness from frame to frame where the guide is flat, in levels of 255."""
 
-    name, unit = "flicker", "levels of 255"
+    name, unit = "flicker", "levels"
     why_none = "no flat area could be followed to the frame before"
     note = (
-        f"mean absolute change of the mean over {FLAT_WINDOW_PX} px windows of brightness, "
+        f"mean absolute change (levels of 255) of the mean over {FLAT_WINDOW_PX} px windows of brightness, "
         f"where that varies by less than {FLAT_DEVIATION_LEVELS:g} levels in the guide"
     )
 
