@@ -17,7 +17,8 @@ ARROWS = {("paint", "motion"), ("mask", "motion")}
 # Who may use a library: the rooms (first folder or file under the package) named, and nobody else.
 LIBRARIES = {
     "av": {"decode", "save", "mask/stored", "bench"},
-    "torch": {"nets", "bench/metrics/learned"},
+    "torch": {"nets", "base/checkpoint", "bench/metrics/learned"},
+    "safetensors": {"base/checkpoint"},
     "skimage": {"bench"},
     "matplotlib": {"bench"},
     "psutil": {"bench"},
@@ -102,7 +103,8 @@ def test_libraries_stay_in_their_rooms(path: Path):
 
 def test_base_needs_numpy_only():
     # numba: colour conversion, which decode and paste must share. platformdirs: where the cache of weights lies.
-    extra = {"color.py": {"numba"}, "weights.py": {"platformdirs"}}
+    # torch, safetensors: checkpoints, which networks of all rooms read alike.
+    extra = {"color.py": {"numba"}, "weights.py": {"platformdirs"}, "checkpoint.py": {"torch", "safetensors"}}
     for path in (PACKAGE / "base").glob("*.py"):
         outside = {name.split(".")[0] for name in imports(path)} - STANDARD - {"numpy", "cleanplate"}
         assert outside <= extra.get(path.name, set()), f"base/{path.name} imports {outside}"
@@ -119,7 +121,8 @@ def test_only_paste_and_save_make_planes_of_their_own():
     makers = {str(path.relative_to(PACKAGE)) for path in FILES if "Planes(" in path.read_text(encoding="utf-8")}
     assert makers <= {
         "base/types.py",
-        "decode/reader.py",
+        "decode/file.py",
+        "decode/images.py",
         "paste.py",
         "tasks/arrays.py",
         "tasks/compare.py",
@@ -127,7 +130,8 @@ def test_only_paste_and_save_make_planes_of_their_own():
 
 
 def test_importing_the_package_loads_nothing_heavy():
-    code = "import sys, cleanplate; print([m for m in ('torch', 'cv2', 'av', 'numba', 'scipy', 'skimage') if m in sys.modules])"
+    heavy = ("torch", "cv2", "av", "numba", "scipy", "skimage")
+    code = f"import sys, cleanplate; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

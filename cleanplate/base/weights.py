@@ -33,8 +33,10 @@ class WeightSpec:
     file: str
     address: str
     "https; pinned to a version where the publisher offers that"
-    sha256: str
+    sha256: str | None
+    "None: the publisher gives none, and nobody else's could be had; readers then trust nothing but the file's form"
     bytes: int
+    "the file's size; where the sum is not known, the most that is accepted"
     licence: str
     "SPDX name where there is one"
     is_commercial_ok: bool
@@ -61,6 +63,51 @@ WEIGHTS: dict[str, WeightSpec] = {
         licence="Apache-2.0",
         is_commercial_ok=True,
         summary="PP-OCRv3: finds lines of text",
+    ),
+    "alexnet": WeightSpec(
+        file="alexnet-owt-7be5be79.pth",
+        address="https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
+        sha256="7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02",
+        bytes=244_408_911,
+        licence="BSD-3-Clause",
+        is_commercial_ok=True,
+        summary="AlexNet on ImageNet: features for LPIPS",
+    ),
+    "vgg16": WeightSpec(
+        file="vgg16-397923af.pth",
+        address="https://download.pytorch.org/models/vgg16-397923af.pth",
+        sha256="397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
+        bytes=553_433_881,
+        licence="BSD-3-Clause",
+        is_commercial_ok=True,
+        summary="VGG16 on ImageNet: features for LPIPS",
+    ),
+    "lpips-alex": WeightSpec(
+        file="lpips_v0.1_alex.pth",
+        address="https://raw.githubusercontent.com/richzhang/PerceptualSimilarity/082bb24f84c091ea94de2867d34c4544f68e0963/lpips/weights/v0.1/alex.pth",
+        sha256="df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0",
+        bytes=6_009,
+        licence="BSD-2-Clause",
+        is_commercial_ok=True,
+        summary="LPIPS 0.1: what AlexNet's channels count",
+    ),
+    "lpips-vgg": WeightSpec(
+        file="lpips_v0.1_vgg.pth",
+        address="https://raw.githubusercontent.com/richzhang/PerceptualSimilarity/082bb24f84c091ea94de2867d34c4544f68e0963/lpips/weights/v0.1/vgg.pth",
+        sha256="a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868",
+        bytes=7_289,
+        licence="BSD-2-Clause",
+        is_commercial_ok=True,
+        summary="LPIPS 0.1: what VGG16's channels count",
+    ),
+    "i3d": WeightSpec(
+        file="i3d_rgb_imagenet.pt",
+        address="https://github.com/sczhou/ProPainter/releases/download/v0.1.0/i3d_rgb_imagenet.pt",
+        sha256=None,
+        bytes=80_000_000,
+        licence="Apache-2.0",
+        is_commercial_ok=True,
+        summary="I3D on Kinetics-400, RGB: features for VFID and FVD",
     ),
 }
 
@@ -114,13 +161,17 @@ def _missing(name: str, path: Path, why: str) -> MissingWeightsError:
     spec = WEIGHTS[name]
     return MissingWeightsError(
         f"the weights '{name}' ({spec.bytes / 1e6:.1f} MB, {spec.licence}) are not on this machine and {why}; "
-        f"fetch {spec.address} by other means and put it at {path}, or in a folder that CLEANPLATE_WEIGHTS names "
-        f"(sha256 {spec.sha256})"
+        f"fetch {spec.address} by other means and put it at {path}, or in a folder that CLEANPLATE_WEIGHTS names"
+        + (f" (sha256 {spec.sha256})" if spec.sha256 else "")
     )
 
 
 def _is_right(path: Path, spec: WeightSpec) -> bool:
-    if not path.is_file() or path.stat().st_size != spec.bytes:
+    if not path.is_file():
+        return False
+    if spec.sha256 is None:
+        return 0 < path.stat().st_size <= spec.bytes
+    if path.stat().st_size != spec.bytes:
         return False
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest() == spec.sha256
@@ -136,13 +187,15 @@ def _fetch(name: str, spec: WeightSpec, path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         for _ in range(ATTEMPTS):
+            if spec.sha256 is None:  # whether a part is a beginning of this file could not be told
+                part.unlink(missing_ok=True)
             held = part.stat().st_size if part.is_file() else 0
             if held >= spec.bytes and not _is_right(part, spec):
                 part.unlink()  # whole, but wrong: start over
                 held = 0
             if held < spec.bytes:
                 try:
-                    _receive(spec, part, held)
+                    whole_bytes = _receive(spec, part, held)
                 except (OSError, http.client.HTTPException) as error:
                     # urllib's errors are OSErrors too; a cut in the middle leaves what came.
                     why = _said(error)
@@ -150,6 +203,9 @@ def _fetch(name: str, spec: WeightSpec, path: Path) -> None:
                         break
                     if isinstance(error, urllib.error.HTTPError) and error.code == 416:
                         part.unlink(missing_ok=True)
+                    continue
+                if spec.sha256 is None and whole_bytes not in (None, part.stat().st_size):
+                    why = f"the server sent {part.stat().st_size} of {whole_bytes} bytes"
                     continue
             if _is_right(part, spec):
                 part.replace(path)  # atomic: nobody sees half a file under this name
@@ -178,8 +234,11 @@ def _said(error: Exception) -> str:
     return f"{reason}".strip() or type(error).__name__
 
 
-def _receive(spec: WeightSpec, part: Path, held: int) -> None:
-    """Append what is missing to `part`, or write it anew if the server starts from the beginning."""
+def _receive(spec: WeightSpec, part: Path, held: int) -> int | None:
+    """Append what is missing to `part`, or write it anew if the server starts from the beginning.
+
+    Returns the whole file's size in bytes as the server gives it, None where it does not.
+    """
     request = urllib.request.Request(spec.address, headers={"User-Agent": "cleanplate", "Accept-Encoding": "identity"})
     _check_address(spec.address, spec.address)
     if held:
@@ -194,6 +253,7 @@ def _receive(spec: WeightSpec, part: Path, held: int) -> None:
             raise _RefusedError(f"the server offers {start + int(length)} bytes where {spec.bytes} are expected")
         with part.open("ab" if start else "wb") as file:
             _copy(answer, file, spec.bytes - start)
+    return start + int(length) if length.isdigit() else None
 
 
 def _copy(answer: IO[bytes], file: IO[bytes], limit_bytes: int) -> None:
