@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,8 +15,10 @@ from scipy.ndimage import gaussian_filter
 torch = pytest.importorskip("torch", reason="torch is not installed (extra 'neural')")
 
 from cleanplate.base import weights as weights_module  # noqa: E402 - torch may be missing
-from cleanplate.base.errors import FailedError  # noqa: E402
+from cleanplate.base.errors import FailedError, MissingExtraError  # noqa: E402
+from cleanplate.base.weights import WEIGHTS, WeightSpec  # noqa: E402
 from cleanplate.bench.metrics import learned  # noqa: E402
+from cleanplate.bench.metrics.metric import Setup, make_metric  # noqa: E402
 from cleanplate.bench.nets.i3d import I3D, pad_same  # noqa: E402
 from cleanplate.bench.nets.lpips import Heads, Lpips, alexnet, vgg16  # noqa: E402
 from cleanplate.bench.score import score  # noqa: E402
@@ -36,24 +40,27 @@ def drawn(module: torch.nn.Module, seed: int) -> dict[str, torch.Tensor]:
     return found
 
 
+def put(place: Path, name: str, tensors: dict[str, torch.Tensor]) -> WeightSpec:
+    """The weights' row for a file of these tensors, which now lies in the folder."""
+    spec = WEIGHTS[name]
+    torch.save(tensors, place / spec.file)
+    content = (place / spec.file).read_bytes()
+    return replace(spec, sha256=hashlib.sha256(content).hexdigest(), bytes=len(content))
+
+
 @pytest.fixture(scope="module", autouse=True)
 def folder(tmp_path_factory: pytest.TempPathFactory):
     """A folder of weights under the published names, in place of the published ones."""
     place = tmp_path_factory.mktemp("weights")
     patch = pytest.MonkeyPatch()
     patch.setenv("CLEANPLATE_WEIGHTS", str(place))
-    table = dict(weights_module.WEIGHTS)
-    for name in ("alexnet", "vgg16", "lpips-alex", "lpips-vgg", "i3d"):
-        table[name] = replace(table[name], sha256=None, bytes=10**9)
-    patch.setattr(weights_module, "WEIGHTS", table)
-    for seed, (name, backbone) in enumerate({"alex": alexnet(), "vgg": vgg16()}.items()):
-        long = {"alex": "alexnet", "vgg": "vgg16"}[name]
+    for seed, (long, short, backbone) in enumerate((("alexnet", "alex", alexnet()), ("vgg16", "vgg", vgg16()))):
         features = {**drawn(backbone, seed), "classifier.1.weight": torch.zeros(3)}
-        torch.save(features, place / table[long].file)
+        patch.setitem(WEIGHTS, long, put(place, long, features))
         heads = {key: value.abs() for key, value in drawn(Heads(backbone.widths), 10 + seed).items()}
-        torch.save(heads, place / table[f"lpips-{name}"].file)
-    torch.save(drawn(I3D(), 5), place / table["i3d"].file)
-    # Small pictures for speed; the real sizes are looked at below.
+        patch.setitem(WEIGHTS, f"lpips-{short}", put(place, f"lpips-{short}", heads))
+    patch.setitem(WEIGHTS, "i3d", put(place, "i3d", drawn(I3D(), 5)))
+    # Small pictures for speed.
     patch.setattr(learned.Vfid, "size_px", (210, 196))
     patch.setattr(learned.Fvd, "size_px", (196, 196))
     yield place
@@ -110,10 +117,8 @@ def test_lpips_by_its_formula(folder: Path):
     shift, scale = np.array([-0.030, -0.088, -0.188]), np.array([0.458, 0.448, 0.450])
     with torch.inference_mode():
         found, spread = net(a, b)
-        sides = [
-            net.backbone(torch.tensor((one[0].numpy().T - shift) / scale, dtype=torch.float32).permute(2, 1, 0)[None])
-            for one in (a, b)
-        ]
+        moved = (torch.tensor((one[0].numpy().T - shift) / scale, dtype=torch.float32).T[None] for one in (a, b))
+        sides = [list(net.backbone(one)) for one in moved]
     want = 0.0
     for k, (one, two) in enumerate(zip(*sides, strict=True)):
         x, y = (side[0].numpy().astype(np.float64) for side in (one, two))
@@ -133,7 +138,7 @@ def test_clip_distances_grow_with_damage(name: str, scene: Scene):
     assert values[0] == pytest.approx(0, abs=1e-9)
     assert values[0] < values[1] < values[2]
     assert rows[1].frames == len(truth)
-    assert "weights" in rows[1].note
+    assert "only the means are compared" in rows[1].note
     if name == "vfid":
         swapped = score(truth, noise(truth, 8), metrics=[name])[name].value
         assert swapped == pytest.approx(values[1], rel=1e-5)
@@ -147,7 +152,7 @@ def cheap(monkeypatch: pytest.MonkeyPatch):
         mean = clip.mean()
         return torch.cat([mean.view(1, 1), (mean**2).view(1, 1), torch.zeros(1, 398)], dim=1)
 
-    monkeypatch.setattr(learned, "_i3d_net", lambda _: (net, "none"))
+    monkeypatch.setattr(learned, "_i3d_net", lambda _: net)
 
 
 def test_features_are_one_vector_a_clip_or_one_each_16_frames(scene: Scene, cheap: None):
@@ -171,16 +176,20 @@ def test_long_clips_go_in_parts_weighted_by_their_length(scene: Scene, cheap: No
 
 
 def test_i3d_has_the_published_names_and_sizes():
+    units = ["Conv3d_1a_7x7", "Conv3d_2b_1x1", "Conv3d_2c_3x3"]
+    for block in ("3b", "3c", "4b", "4c", "4d", "4e", "4f", "5b", "5c"):
+        units += [f"Mixed_{block}.{branch}" for branch in ("b0", "b1a", "b1b", "b2a", "b2b", "b3b")]
+    kinds = ("conv3d.weight", "bn.weight", "bn.bias", "bn.running_mean", "bn.running_var", "bn.num_batches_tracked")
+    names = {f"{unit}.{kind}" for unit in units for kind in kinds} | {"logits.conv3d.weight", "logits.conv3d.bias"}
     state = I3D().state_dict()
-    # Inception-v1: 57 convolutions with batch normalisation, and the logits with a bias.
-    assert sum(name.endswith("conv3d.weight") for name in state) == 58
-    assert sum(name.endswith("running_var") for name in state) == 57
-    assert state["logits.conv3d.bias"].shape == (400,)
+    assert set(state) == names
     assert state["Conv3d_1a_7x7.conv3d.weight"].shape == (64, 3, 7, 7, 7)
     assert state["Mixed_4f.b2b.conv3d.weight"].shape == (128, 32, 3, 3, 3)
-    assert not [name for name in state if ".b3a." in name]
-    # 12.3 million weights of convolutions for 400 classes, as the paper's table has it (12 M).
-    assert round(sum(value.numel() for name, value in state.items() if "conv3d" in name) / 1e5) == 127
+    # 12.3 million for Inception-v1 in three dimensions (12 M in the paper) and 0.41 million for 400 classes.
+    assert sum(value.numel() for value in I3D().parameters()) == 12_287_264 + 400 * (1024 + 1)
+    # The published file, without the counters: four bytes a number and about 0.1 kB for each name.
+    numbers = [value.numel() for name, value in state.items() if not name.endswith("tracked")]
+    assert 50 < (50_883_138 - 4 * sum(numbers)) / len(numbers) < 200
 
 
 def test_i3d_averages_its_logits_over_time_and_space():
@@ -210,16 +219,19 @@ def test_same_padding_is_tensorflows(size: int, kernel: int, stride: int):
     assert (len(padded) - kernel) // stride + 1 == steps
 
 
-def test_other_weights_under_the_name_are_refused(folder: Path, scene: Scene):
-    file = folder / weights_module.WEIGHTS["lpips-alex"].file
-    good = file.read_bytes()
-    torch.save({"lin0.model.1.weight": torch.zeros(1, 64, 1, 1)}, file)
-    learned._lpips_net.cache_clear()
-    try:
-        with pytest.raises(FailedError, match=r"lpips-alex.*lack lin1\.model\.1\.weight"):
-            score(scene.plate[:1], scene.plate[:1], metrics=["lpips-alex"])
-    finally:
-        file.write_bytes(good)
+def test_weights_of_another_network_are_refused(scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("CLEANPLATE_WEIGHTS", str(tmp_path))
+    for name in ("alexnet", "lpips-alex"):
+        monkeypatch.setitem(WEIGHTS, name, put(tmp_path, name, drawn(alexnet(), 0)))
+    with pytest.raises(FailedError, match=r"lpips-alex.*lack lin0\.model\.1\.weight"):
+        score(scene.plate[:1], scene.plate[:1], metrics=["lpips-alex"])
+
+
+def test_without_torch_a_metric_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delitem(sys.modules, "cleanplate.bench.metrics.learned")
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(MissingExtraError, match=r"torch.*cleanplate\[neural\]"):
+        make_metric("fvd", Setup(has_truth=True, has_holes=False))
 
 
 def test_missing_weights_are_said_in_the_row(scene: Scene, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

@@ -259,7 +259,7 @@ def test_the_table_is_well_formed():
     for name, spec in WEIGHTS.items():
         assert spec.address.startswith("https://"), name
         assert Path(spec.address).suffix == Path(spec.file).suffix, name
-        assert spec.sha256 is None or re.fullmatch(r"[0-9a-f]{64}", spec.sha256), name
+        assert re.fullmatch(r"[0-9a-f]{64}", spec.sha256), name
         assert spec.bytes > 0, name
         assert Path(spec.file).name == spec.file, name
     assert len({spec.file for spec in WEIGHTS.values()}) == len(WEIGHTS)
@@ -276,15 +276,3 @@ def test_real_files_are_those_of_the_table(name):
 def test_the_cache_is_made_when_it_is_needed(server, spec):
     cache_folder().rmdir()
     assert locate("toy").read_bytes() == CONTENT
-
-
-def test_without_a_published_sum_a_file_must_at_least_come_whole(server, spec, monkeypatch):
-    monkeypatch.setitem(WEIGHTS, "toy", row(spec.address, sha256=None, bytes=len(CONTENT) * 2))
-    (cache_folder() / "toy.bin.part").write_bytes(b"x" * 1000)  # of what, nobody can tell
-    server.cut_after = 100_000
-    assert locate("toy").read_bytes() == CONTENT
-    assert server.requests == ["", ""]
-    assert files() == ["toy.bin"]
-    monkeypatch.setitem(WEIGHTS, "toy", row(spec.address, sha256=None, file="other.bin", bytes=1000))
-    with pytest.raises(MissingWeightsError, match="1000 are expected"):
-        locate("toy")

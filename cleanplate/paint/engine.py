@@ -7,7 +7,6 @@ row.
 
 from __future__ import annotations
 
-import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from importlib import import_module
 from typing import Any, ClassVar
 
 from cleanplate.base.errors import UsageError
+from cleanplate.base.options import fill_options
 from cleanplate.base.types import Clip, Painting
 
 
@@ -98,12 +98,7 @@ def engine_class(name: str) -> type[Engine]:
 
 def engine_options(name: str, given: Mapping[str, Any]) -> Any:
     """An engine's options, the given ones in place of their defaults. Raises `UsageError` for one it does not have."""
-    options = engine_class(name).Options
-    known = {f.name for f in dataclasses.fields(options)}
-    if unknown := sorted(set(given) - known):
-        offer = f"it has {', '.join(sorted(known))}" if known else "it has none"
-        raise UsageError(f"engine '{name}' has no option '{unknown[0]}'; {offer}")
-    return options(**given)
+    return fill_options(engine_class(name).Options, given, f"engine '{name}'")
 
 
 def make_engine(name: str, options: Mapping[str, Any] | None = None, device: str = "cpu") -> Engine:

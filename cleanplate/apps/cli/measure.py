@@ -1,4 +1,4 @@
-"""The commands that judge by numbers: `score`, and `bench` with its parts."""
+"""The command that judges two videos by numbers: `score`."""
 
 from __future__ import annotations
 
@@ -30,9 +30,7 @@ def score(
         str | None, typer.Option("--joint", help="Frames that start a new piece of the result, commas between.")
     ] = None,
     align: Annotated[bool, typer.Option("--align", help="Resize and shift where sizes and lengths differ.")] = False,
-    crf: Annotated[
-        float | None, typer.Option("--crf", help="Score again after x264 at this quality, 0 (best) to 51.")
-    ] = None,
+    crf: flags.ScoreCrf = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Also write the report, as .json or .md.")
     ] = None,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.markdown import Markdown
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -92,6 +93,11 @@ def show_scores(scores: Scores) -> None:
     out.print(Text(f"{scores.frames} frames{holed}"))
     for remark in scores.remarks():
         out.print(Text(f"  {remark}", style="dim"), soft_wrap=True)
+
+
+def show_page(markdown: str) -> None:
+    """A page of Markdown on standard output; plain where that is no terminal."""
+    out.print(Markdown(markdown) if out.is_terminal else Text(markdown), soft_wrap=not out.is_terminal)
 
 
 def say(sentence: str) -> None:

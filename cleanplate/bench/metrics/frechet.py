@@ -25,6 +25,8 @@ def frechet_distance(mean_a: Vector, cov_a: Matrix, mean_b: Vector, cov_b: Matri
     root = (axes * np.sqrt(np.clip(values, 0, None))) @ axes.T
     inner = root @ cov_b @ root
     values = eigvalsh((inner + inner.T) / 2)
+    # Rounding leaves tiny values where there is nothing, and hundreds of their roots would count: cut as ranks are.
+    values[values < values.max() * len(values) * np.finfo(np.float64).eps] = 0
     apart = mean_a - mean_b
     both = np.sqrt(np.clip(values, 0, None)).sum()
     return float(max(apart @ apart + np.trace(cov_a) + np.trace(cov_b) - 2 * both, 0.0))

@@ -5,7 +5,6 @@ All run on the CPU, so that a score does not depend on the machine it was made o
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -100,12 +99,10 @@ def _signed(picture: Image, data_range: float) -> torch.Tensor:
 
 
 @lru_cache(maxsize=1)
-def _i3d_net(path: Path) -> tuple[I3D, str]:
-    """The network, and the beginning of its file's sha256, by which a score can be told from one of other weights."""
+def _i3d_net(path: Path) -> I3D:
     net = I3D()
     load_strictly(net, read_checkpoint(path), name="i3d")
-    with path.open("rb") as file:
-        return net.eval(), hashlib.file_digest(file, "sha256").hexdigest()[:12]
+    return net.eval()
 
 
 class _ClipDistance(Metric):
@@ -118,7 +115,7 @@ class _ClipDistance(Metric):
 
     def __init__(self, setup: Setup) -> None:
         super().__init__(setup)
-        self._net, self._digest = _i3d_net(*_paths("i3d"))
+        self._net = _i3d_net(*_paths("i3d"))
         self._held: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
         self._found: list[tuple[int, NDArray[np.float64], NDArray[np.float64]]] = []
 
@@ -169,7 +166,7 @@ class _ClipDistance(Metric):
                 unit="",
                 better="lower",
                 frames=sum(length for length, _, _ in self._found),
-                note=f"{self.how}{lone}; weights {self._digest}" if len(result) else self._why_none(),
+                note=f"{self.how}{lone}" if len(result) else self._why_none(),
             )
         ]
 

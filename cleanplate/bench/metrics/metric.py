@@ -10,13 +10,13 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from importlib import import_module
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cleanplate.base.errors import UsageError
+from cleanplate.base.extras import require
 from cleanplate.bench.metrics.step import Step
 
 Where = Literal["frame", "hole"]
@@ -164,8 +164,9 @@ def make_metric(name: str, setup: Setup) -> Metric:
 
     Raises `UsageError` for an unknown name, `MissingExtraError` or `MissingWeightsError` for what is not installed.
     """
-    module, _, attribute = metric_spec(name).where.partition(":")
-    made: Metric = getattr(import_module(module), attribute)(setup)
+    spec = metric_spec(name)
+    module, _, attribute = spec.where.partition(":")
+    made: Metric = getattr(__import__(module, fromlist=["x"]), attribute)(setup)
     return made
 
 

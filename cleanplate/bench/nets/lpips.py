@@ -7,7 +7,7 @@ in the paper's study, and averaged. Names are those of the published files: back
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -28,16 +28,17 @@ class Backbone(nn.Module):
         self.stages = tuple(stages)
         self.widths = tuple(widths)
 
-    def forward(self, pictures: Tensor) -> list[Tensor]:
-        """Features of pictures (N, 3, H, W), one tensor (N, C, h, w) a stage."""
-        found = []
+    def forward(self, pictures: Tensor) -> Iterator[Tensor]:
+        """Features of pictures (N, 3, H, W), one tensor (N, C, h, w) a stage, each when it is asked for.
+
+        So no more than one stage of two pictures is held: VGG16's first has 256 bytes for each pixel.
+        """
         for n, layer in enumerate(self.features):
             pictures = layer(pictures)
             if n in self.stages:
-                found.append(pictures)
+                yield pictures
             if n == self.stages[-1]:
-                break
-        return found
+                return
 
 
 def alexnet() -> Backbone:
@@ -106,8 +107,8 @@ class Lpips(nn.Module):
             whole = whole + F.interpolate(found, size=size, mode="bilinear", align_corners=False)[:, 0]
         return total, whole
 
-    def _features(self, pictures: Tensor) -> list[Tensor]:
-        features: list[Tensor] = self.backbone((pictures - self.shift) / self.scale)
+    def _features(self, pictures: Tensor) -> Iterator[Tensor]:
+        features: Iterator[Tensor] = self.backbone((pictures - self.shift) / self.scale)
         return features
 
 

@@ -1,4 +1,4 @@
-"""Painted worlds for the rendered scenes: a park, a street, a brick wall, a thicket in front, a printed cloth.
+"""Painted worlds for the rendered scenes: a park, a street, a brick wall.
 
 Everything is drawn from a seed, at twice the size and averaged down, so that the textures are band-limited and can be
 moved by fractions of a pixel. Spectra are those of natural pictures: 1/f noise for broad light and dark, occluding
@@ -8,105 +8,12 @@ Lengths are given in units of a 240 line picture; pictures are (H, W, 3) float32
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Picture = NDArray[np.float32]
-Color3 = tuple[float, float, float]
-Rng = np.random.Generator
-
-SUPERSAMPLING = 2
-LENS_PX = 0.55
-
-
-def fractal(height_px: int, width_px: int, rng: Rng, slope: float = 1.0) -> NDArray[np.float32]:
-    """Noise whose amplitude falls as 1/frequency**slope: (H, W) float32, mean 0, standard deviation 1.
-
-    Natural pictures have a slope near 1 (Field 1987).
-    """
-    # Even sizes that FFTs like; cropped at the end.
-    rows, columns = cv2.getOptimalDFTSize(height_px), cv2.getOptimalDFTSize(width_px)
-    fy = np.fft.fftfreq(rows).astype(np.float32)[:, None]
-    fx = np.fft.rfftfreq(columns).astype(np.float32)[None, :]
-    radius = np.sqrt(fy * fy + fx * fx)
-    radius[0, 0] = 1.0
-    phases = rng.random(radius.shape, dtype=np.float32) * np.float32(2 * np.pi)
-    spectrum = np.exp(1j * phases) * radius ** np.float32(-slope)
-    spectrum[0, 0] = 0.0
-    noise = np.fft.irfft2(spectrum, s=(rows, columns))[:height_px, :width_px]
-    return np.asarray((noise - noise.mean()) / noise.std(), dtype=np.float32)
-
-
-class Canvas:
-    """A picture being drawn at `SUPERSAMPLING` times its size. Lengths in units; see `px`."""
-
-    def __init__(self, height_px: int, width_px: int, view_height_px: int, rng: Rng) -> None:
-        self.height_px, self.width_px = height_px, width_px
-        self.unit = SUPERSAMPLING * view_height_px / 240.0
-        self.rng = rng
-        self.rows, self.columns = SUPERSAMPLING * height_px, SUPERSAMPLING * width_px
-        self.image = np.zeros((self.rows, self.columns, 3), np.uint8)
-        self.opacity = np.zeros((self.rows, self.columns), np.uint8)
-        # A quarter-size noise enlarged is enough for broad light; the fine one is added when finishing.
-        small = fractal(self.rows // 4 + 1, self.columns // 4 + 1, rng, 1.3)
-        self.broad = cv2.resize(small, (self.columns, self.rows), interpolation=cv2.INTER_CUBIC)
-
-    def px(self, units: float) -> int:
-        """Canvas pixels of a length in units, at least 1."""
-        return max(1, round(units * self.unit))
-
-    def vary(self, color: Color3, amount: float) -> Color3:
-        """A colour near the given one: brightness and tint jittered by `amount` levels."""
-        shift = self.rng.normal(0, amount)
-        tint = self.rng.normal(0, amount / 3, 3)
-        return tuple(float(np.clip(c + shift + d, 0, 255)) for c, d in zip(color, tint, strict=True))  # type: ignore[return-value]
-
-    def polygon(self, points: Sequence[tuple[float, float]], color: Color3) -> None:
-        """A filled polygon of canvas pixels."""
-        corners = np.round(np.asarray(points)).astype(np.int32)
-        cv2.fillPoly(self.image, [corners], color)
-        cv2.fillPoly(self.opacity, [corners], 255)
-
-    def box(self, x: float, y: float, width: float, height: float, color: Color3) -> None:
-        """A filled box of canvas pixels."""
-        self.polygon([(x, y), (x + width, y), (x + width, y + height), (x, y + height)], color)
-
-    def ellipse(self, x: float, y: float, radii: tuple[float, float], angle_deg: float, color: Color3) -> None:
-        """A filled ellipse of canvas pixels."""
-        center = (round(x), round(y))
-        axes = (max(1, round(radii[0])), max(1, round(radii[1])))
-        cv2.ellipse(self.image, center, axes, angle_deg, 0, 360, color, -1)
-        cv2.ellipse(self.opacity, center, axes, angle_deg, 0, 360, 255, -1)
-
-    def leaves(self, x: float, y: float, radius: float, color: Color3, count: int) -> None:
-        """A lump of foliage: leaves of many sizes over one another, lit from the upper left."""
-        rng = self.rng
-        angle, spread = rng.random(count) * 2 * np.pi, np.sqrt(rng.random(count))
-        for a, r in zip(angle, spread, strict=True):
-            dx, dy = np.cos(a) * r, np.sin(a) * r * 0.85
-            light = 1.0 - 0.45 * (dx + 2 * dy) / 2.2 + rng.normal(0, 0.16)
-            size = radius * (0.05 + 0.11 * rng.random() ** 2)
-            shade = tuple(float(np.clip(c * light, 0, 255)) for c in color)
-            self.ellipse(x + dx * radius, y + dy * radius, (size, size * 0.55), float(rng.random() * 180), shade)  # type: ignore[arg-type]
-
-    def finish(self, detail: float = 5.0, broad: float = 7.0) -> tuple[Picture, NDArray[np.float32]]:
-        """The picture at its own size with light and fine detail added, and its opacity (H, W) in 0-1.
-
-        The picture is premultiplied: where the opacity is below 1 the averaging has mixed in that much black.
-        """
-        light, fine = self._shrunk(self.broad), fractal(self.height_px, self.width_px, self.rng, 0.6)
-        gain = 1.0 + (broad * light + detail * fine)[..., None] / 128.0
-        picture = np.clip(self._shrunk(self.image) * gain, 0, 252).astype(np.float32)
-        opacity = self._shrunk(self.opacity).astype(np.float32) / np.float32(255)
-        # A lens passes about a sixth at the highest frequency; that much softness also bears moves of half a pixel.
-        return tuple(cv2.GaussianBlur(layer, (0, 0), LENS_PX) for layer in (picture, opacity))  # type: ignore[return-value]
-
-    def _shrunk(self, picture: NDArray[Any]) -> NDArray[Any]:
-        return np.asarray(cv2.resize(picture, (self.width_px, self.height_px), interpolation=cv2.INTER_AREA))
+from cleanplate.bench.scenery.canvas import Canvas, Picture, Rng
 
 
 def _sky(canvas: Canvas, horizon: int) -> None:
@@ -254,41 +161,6 @@ def wall(height_px: int, width_px: int, view_height_px: int, rng: Rng) -> Pictur
         at = (rng.random() * columns, rows * rng.random() ** 2)
         canvas.leaves(*at, px(rng.uniform(16, 34)), canvas.vary((70, 104, 52), 14), 110)
     return canvas.finish(detail=7.0, broad=12.0)[0]
-
-
-def thicket(height_px: int, width_px: int, view_height_px: int, rng: Rng) -> tuple[Picture, NDArray[np.float32]]:
-    """Trunks, bushes and railings close to the camera: (H, W, 3) and their opacity (H, W)."""
-    canvas = Canvas(height_px, width_px, view_height_px, rng)
-    rows, columns, px = canvas.rows, canvas.columns, canvas.px
-    for x in np.arange(px(60), columns, px(210)) + rng.integers(0, px(60), len(np.arange(px(60), columns, px(210)))):
-        wide = px(rng.uniform(9, 15))
-        canvas.polygon([(x - wide, rows), (x - wide * 0.7, 0), (x + wide * 0.6, 0), (x + wide, rows)], (74, 58, 44))
-        for _ in range(60):
-            bx, by = x + rng.uniform(-0.8, 0.7) * wide, rng.random() * rows
-            tone = canvas.vary((80, 64, 50), 22)
-            canvas.ellipse(bx, by, (px(0.8), px(rng.uniform(3, 9))), float(rng.normal(0, 6)), tone)
-    for x in range(0, columns, px(34)):
-        tall = rows - px(rng.uniform(4, 26))
-        canvas.leaves(x + rng.normal(0, 6) * canvas.unit, tall, px(26), canvas.vary((58, 88, 40), 12), 120)
-    return canvas.finish(detail=6.0)
-
-
-def cloth(height_px: int, width_px: int, view_height_px: int, rng: Rng) -> Picture:
-    """A woven flag with stripes and small prints, without the logo: (H, W, 3)."""
-    canvas = Canvas(height_px, width_px, view_height_px, rng)
-    rows, columns, px = canvas.rows, canvas.columns, canvas.px
-    bands: tuple[Color3, ...] = ((186, 58, 52), (232, 222, 204), (54, 84, 132))
-    for k, y in enumerate(range(0, rows, rows // 3 + 1)):
-        canvas.box(0, y, columns, rows // 3 + 1, bands[k])
-    for y in range(px(9), rows, px(18)):
-        for x in range(px(9), columns, px(18)):
-            canvas.ellipse(x, y, (px(2.2), px(2.2)), 0, canvas.vary((206, 180, 96), 16))
-    weave = (
-        5 * np.sin(np.arange(columns) * 2 * np.pi / px(3.2))
-        + 5 * np.sin(np.arange(rows) * 2 * np.pi / px(3.2))[:, None]
-    )
-    canvas.image = np.clip(canvas.image + weave[..., None], 0, 255).astype(np.uint8)
-    return canvas.finish(detail=6.0, broad=4.0)[0]
 
 
 WORLDS: dict[str, Callable[[int, int, int, Rng], Picture]] = {"park": park, "street": street, "wall": wall}

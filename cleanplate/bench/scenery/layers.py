@@ -14,8 +14,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cleanplate.bench.actors import Actor, Print
-
 Matrix = NDArray[np.float64]
 Grid = NDArray[np.float32]  # (H, W, 2) points (x, y)
 Bools = NDArray[np.bool_]
@@ -42,16 +40,19 @@ def tilt(slant: float, width_px: int) -> Matrix:
     return np.array([[1, 0, 0], [0, 1, 0], [slant / width_px, 0, 1]])
 
 
-def _points(size: tuple[int, ...]) -> Grid:
+def points(size: tuple[int, ...]) -> Grid:
+    """Where each sample of a picture of that (H, W) is: (H, W, 2)."""
     y, x = np.mgrid[: size[0], : size[1]].astype(np.float32)
     return np.stack([x, y], axis=-1)
 
 
-def _remap(picture: NDArray[Any], grid: Grid, interpolation: int) -> NDArray[Any]:
+def remap(picture: NDArray[Any], grid: Grid, interpolation: int) -> NDArray[Any]:
+    """A picture at the points of a grid (H, W, 2); 0 outside it."""
     return np.asarray(cv2.remap(picture, grid[..., 0], grid[..., 1], interpolation))
 
 
-def _whole(soft: NDArray[Any]) -> Bools:
+def whole(soft: NDArray[Any]) -> Bools:
+    """Where a mask that was sampled bilinearly is fully set."""
     # A bilinear sample of a 0-1 mask is 1 only where all taps with weight are.
     return np.asarray(soft > 0.999)
 
@@ -118,74 +119,13 @@ class PlaneLayer(Layer):
 
     def to_texture(self, t: int, mask: Bools) -> Bools:
         size = (self.texture.shape[1], self.texture.shape[0])
-        return _whole(cv2.warpPerspective(mask.astype(np.float32), self.place(t), size, flags=cv2.INTER_LINEAR))
+        return whole(cv2.warpPerspective(mask.astype(np.float32), self.place(t), size, flags=cv2.INTER_LINEAR))
 
     def flow(self, source: int, target: int) -> Grid:
         m = (np.linalg.inv(self.place(target)) @ self.place(source)).astype(np.float32)
-        points = _points(self.size)
-        x, y = points[..., 0], points[..., 1]
+        here = points(self.size)
+        x, y = here[..., 0], here[..., 1]
         depth = m[2, 0] * x + m[2, 1] * y + m[2, 2]
         to_x = (m[0, 0] * x + m[0, 1] * y + m[0, 2]) / depth
         to_y = (m[1, 0] * x + m[1, 1] * y + m[1, 2]) / depth
         return np.stack([to_x - x, to_y - y], axis=-1)
-
-
-class ClothLayer(Layer):
-    """A flag held at its left edge: its point u is seen at `corner + u + sway(u, t)`; folds shade it."""
-
-    def __init__(
-        self, size: tuple[int, int], texture: NDArray[np.float32], corner_px: tuple[float, float], unit: float
-    ) -> None:
-        self.size = size
-        self.texture = texture
-        self.opacity = np.ones(texture.shape[:2], np.float32)
-        self._corner = np.array(corner_px, np.float32)
-        self._unit = unit
-        self._length = texture.shape[1]
-        self._screen = _points(size)
-        self._cached: tuple[int, Grid] | None = None
-
-    def _phases(self, u: Grid, t: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        x, y = u[..., 0] / np.float32(self._unit), u[..., 1] / np.float32(self._unit)
-        first = np.asarray(x / 95 + y / 400 - t / 25, dtype=np.float32)
-        second = np.asarray(x / 60 - y / 150 - t / 17, dtype=np.float32)
-        return first * np.float32(2 * np.pi), second * np.float32(2 * np.pi)
-
-    def _sway(self, u: Grid, t: int) -> Grid:
-        first, second = self._phases(u, t)
-        along = np.clip(u[..., :1] / self._length, 0, 1)
-        slack = along * (2 - along) * np.float32(self._unit)
-        wave = np.empty_like(u)
-        wave[..., 0] = 2.6 * np.cos(first) + 0.8 * np.cos(second)
-        wave[..., 1] = 7.0 * np.sin(first) + 1.6 * np.sin(second)
-        wave *= slack
-        return wave
-
-    def _on_texture(self, t: int) -> Grid:
-        # Sway along x changes by at most .25 px a px, and that along y hardly with y: 8 steps leave 1e-4 px.
-        if self._cached is None or self._cached[0] != t:
-            flat = self._screen - self._corner
-            u = flat
-            for _ in range(8):
-                u = flat - self._sway(u, t)
-            self._cached = (t, u)
-        return self._cached[1]
-
-    def sample(self, t: int, picture: NDArray[Any], interpolation: int) -> NDArray[Any]:
-        return _remap(picture, self._on_texture(t), interpolation)
-
-    def to_texture(self, t: int, mask: Bools) -> Bools:
-        grid = _points(self.texture.shape)
-        return _whole(_remap(mask.astype(np.float32), grid + self._sway(grid, t) + self._corner, cv2.INTER_LINEAR))
-
-    def flow(self, source: int, target: int) -> Grid:
-        u = self._on_texture(source)
-        return np.asarray(u + self._sway(u, target) + self._corner - self._screen)
-
-    def shade(self, picture: NDArray[np.float32], t: int) -> None:
-        first, second = self._phases(self._on_texture(t), t)
-        picture *= (1 + 0.16 * np.cos(first) + 0.05 * np.cos(second))[..., None]
-
-    def logo(self) -> Actor:
-        """A logo printed on the cloth's middle, which moves and shades with it."""
-        return Print(self, self.texture.shape[0], self.texture.shape[1], self._unit)

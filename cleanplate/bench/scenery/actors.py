@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from cleanplate.bench.layers import Layer
+    from cleanplate.bench.scenery.layers import Layer
 
 Field = NDArray[np.float32]  # (H, W)
 Bools = NDArray[np.bool_]
+Color = tuple[float, float, float]
 
 
 class Actor(ABC):
@@ -27,6 +28,10 @@ class Actor(ABC):
     @abstractmethod
     def draw(self, screen: NDArray[np.float32], t: int) -> tuple[Bools, Bools]:
         """Draw over the screen (H, W, 3) in place; return the samples it covers and those it shades, both (H, W)."""
+
+    def reflect(self, screen: NDArray[np.float32], t: int) -> Bools:  # noqa: ARG002 - most have no mirror under them
+        """Draw its mirror image, if it has one; return the samples that changes, (H, W)."""
+        return np.zeros(screen.shape[:2], np.bool_)
 
 
 def _window(screen: NDArray[np.float32], box_xyxy: tuple[float, float, float, float]) -> tuple[slice, slice]:
@@ -92,21 +97,25 @@ class Walker(Actor):
     unit: float
     x_px: Callable[[int], float]
     feet_px: float
+    jacket: Color = (60, 92, 150)
+    trousers: Color = (52, 50, 58)
+    walked_px: Callable[[int], float] | None = None
+    "the way made over the ground, which moves the legs; None = that over the screen"
 
-    def _limbs(
-        self, t: int
-    ) -> list[tuple[tuple[float, float], tuple[float, float], float, tuple[float, float, float]]]:
+    def _limbs(self, t: int) -> list[tuple[tuple[float, float], tuple[float, float], float, Color]]:
         """(start, end, radius, colour) of each limb, in units right of and above the feet."""
-        pace = self.x_px(t + 1) - self.x_px(t - 1)
+        way = self.walked_px or self.x_px
+        pace = way(t + 1) - way(t - 1)
         # One step every 12 frames; whoever stands keeps still.
         swing = float(np.sin(2 * np.pi * t / 24)) if abs(pace) > 0.2 * self.unit else 0.0
-        jacket, trousers, skin = (60, 92, 150), (52, 50, 58), (206, 160, 130)
+        jacket, trousers, skin = self.jacket, self.trousers, (206, 160, 130)
+        lit = (jacket[0] + 14, jacket[1] + 16, jacket[2] + 18)
         return [
             ((0, 52), (-17 * swing, 4), 6.5, trousers),
             ((0, 52), (17 * swing, 4), 6.5, trousers),
             ((0, 80), (14 * swing, 54), 4.5, jacket),
             ((0, 56), (0, 84), 11.0, jacket),
-            ((0, 80), (-14 * swing, 54), 4.5, (74, 108, 168)),
+            ((0, 80), (-14 * swing, 54), 4.5, lit),
             ((0, 101), (0, 103), 8.5, skin),
             ((-1, 107), (2, 107), 6.5, (70, 48, 34)),
         ]
@@ -135,6 +144,35 @@ class Walker(Actor):
                 view, (np.array(color, np.float32) * light[..., None]).astype(np.float32), distance * u
             )
         return covered, shaded
+
+
+class Mirrored(Actor):
+    """Somebody on a wet floor: below the feet's line he is seen again, upside down, rippled, fading with distance."""
+
+    def __init__(self, actor: Actor, *, axis_px: float, unit: float, strength: float) -> None:
+        """axis_px: the line of reflection. strength: the mirror image's share of the light at that line, 0-1."""
+        self._actor, self._axis, self._unit, self._strength = actor, axis_px, unit, strength
+
+    def draw(self, screen: NDArray[np.float32], t: int) -> tuple[Bools, Bools]:
+        return self._actor.draw(screen, t)
+
+    def reflect(self, screen: NDArray[np.float32], t: int) -> Bools:
+        black, white = np.zeros_like(screen), np.ones_like(screen)
+        self._actor.draw(black, t)
+        self._actor.draw(white, t)
+        # What remains of white beyond what black shows is 1 - cover.
+        cover = np.clip(1 - (white - black)[..., 0], 0, 1)
+        y, x = np.mgrid[: screen.shape[0], : screen.shape[1]].astype(np.float32)
+        below = y - np.float32(self._axis)
+        ripple = np.sin((below / 5.0 - 0.35 * t) / np.float32(self._unit)) * below * np.float32(0.03)
+        from_y = np.where(below > 0, np.float32(self._axis) - below, np.float32(-9))
+        seen = cv2.remap(np.dstack([black, cover]), x + ripple, from_y, cv2.INTER_LINEAR)
+        seen = cv2.GaussianBlur(seen, (0, 0), max(0.7 * self._unit, 0.3))
+        share = self._strength * np.exp(-np.clip(below, 0, None) / np.float32(55 * self._unit))
+        share[below <= 0] = 0
+        screen *= (1 - share * seen[..., 3])[..., None]
+        screen += share[..., None] * seen[..., :3]
+        return np.asarray(share * seen[..., 3] > 1 / 255)
 
 
 def _emblem(right: Field, down: Field) -> tuple[list[Field], list[tuple[float, float, float]]]:
