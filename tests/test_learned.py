@@ -117,8 +117,8 @@ def test_lpips_by_its_formula(folder: Path):
     shift, scale = np.array([-0.030, -0.088, -0.188]), np.array([0.458, 0.448, 0.450])
     with torch.inference_mode():
         found, spread = net(a, b)
-        moved = (torch.tensor((one[0].numpy().T - shift) / scale, dtype=torch.float32).T[None] for one in (a, b))
-        sides = [list(net.backbone(one)) for one in moved]
+        moved = (((one.numpy() - shift[:, None, None]) / scale[:, None, None]).astype(np.float32) for one in (a, b))
+        sides = [list(net.backbone(torch.from_numpy(one))) for one in moved]
     want = 0.0
     for k, (one, two) in enumerate(zip(*sides, strict=True)):
         x, y = (side[0].numpy().astype(np.float64) for side in (one, two))

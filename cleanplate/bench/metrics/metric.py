@@ -166,7 +166,7 @@ def make_metric(name: str, setup: Setup) -> Metric:
     """
     spec = metric_spec(name)
     module, _, attribute = spec.where.partition(":")
-    made: Metric = getattr(__import__(module, fromlist=["x"]), attribute)(setup)
+    made: Metric = getattr(require(module, spec.extra), attribute)(setup)
     return made
 
 

@@ -168,7 +168,7 @@ def _published(report: QualityReport) -> Iterator[str]:
         rows = {row.name: row for row in mean.rows}
         cells = [_exact(rows.get("psnr"), 2), _exact(rows.get("ssim65"), 4), _exact(rows.get("vfid"), 3)]
         ewarp = _exact(rows.get("ewarp"), 3)
-        seconds = "" if mean.wall_seconds is None else f"{mean.wall_seconds:.3f}"
+        seconds = "" if mean.cpu_seconds is None else f"{mean.cpu_seconds:.3f}"
         lines.append([f"**{engine}**", f"here: {here}", *cells, f"{ewarp} x1e-3" if ewarp else "", seconds])
     for one in PUBLISHED:
         model = f"{one.model} (quoted by others)" if one.is_quoted else one.model
@@ -187,8 +187,8 @@ def _published(report: QualityReport) -> Iterator[str]:
     yield (
         "Masks differ unless they are the same pack: the papers' figures compare with ours only where frames and masks "
         f"are the very files they used ({sizes}; here {ours}). E_warp does not compare across papers, whose flow "
-        "networks and scales differ. Seconds are on each paper's own graphics card; ours are on one core of the "
-        "machine below."
+        "networks and scales differ. Seconds are on each paper's own graphics card; ours are CPU time of one "
+        "core of the machine below."
     )
 
 
