@@ -30,8 +30,11 @@ if TYPE_CHECKING:
     from cleanplate.base.settings import Encode, Job
     from cleanplate.base.types import Clip, Painting
     from cleanplate.bench.metrics.metric import METRICS
+    from cleanplate.bench.quality.run import bench_quality
     from cleanplate.bench.score import score
     from cleanplate.bench.scores import Scores
+    from cleanplate.bench.speed.run import bench_speed
+    from cleanplate.bench.track.run import bench_track
     from cleanplate.chain import run
     from cleanplate.paint.engine import ENGINES
     from cleanplate.tasks.arrays import fill
@@ -55,6 +58,9 @@ _WHERE = {
     "Clip": "base.types",
     "Painting": "base.types",
     "METRICS": "bench.metrics.metric",
+    "bench_quality": "bench.quality.run",
+    "bench_speed": "bench.speed.run",
+    "bench_track": "bench.track.run",
     "score": "bench.score",
     "Scores": "bench.scores",
     "run": "chain",
@@ -84,6 +90,9 @@ __all__ = [
     "Report",
     "Scores",
     "UsageError",
+    "bench_quality",
+    "bench_speed",
+    "bench_track",
     "compare",
     "fill",
     "make_masks",

@@ -24,6 +24,8 @@ CALLS: dict[str, tuple[list[str], list[str]]] = {
     "fill_arrays": ([], ["seen elsewhere: 100%"]),
     "preview": (["in.mp4", "mask.png", "sheet.png"], ["sheet.png shows frames [2, 8, 13]"]),
     "compare": (["in.mp4", "in.mp4", "side.mp4"], ["side.mp4: 16 frames", "largest difference 0 of 255"]),
+    "score": (["in.mp4", "truth.mp4", "mask.png"], ["| psnr |", "inside the hole: 9.", "dB over 16 frames"]),
+    "bench_engines": (["bench"], ["flowfill: ", "opencv-telea: ", "dB inside the hole", "tables and plots: bench"]),
     "own_engine": ([], ["clean: True"]),
 }
 
@@ -33,6 +35,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("examples")
     scene = render("logo-pan", width_px=160, height_px=96, frames=16)
     write_clip(place / "in.mp4", scene.images, has_sound=True)
+    write_clip(place / "truth.mp4", scene.plate)
     cv2.imwrite(str(place / "mask.png"), scene.holes[0].astype(np.uint8) * 255)
     return place
 

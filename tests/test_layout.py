@@ -121,8 +121,7 @@ def test_only_paste_and_save_make_planes_of_their_own():
     makers = {str(path.relative_to(PACKAGE)) for path in FILES if "Planes(" in path.read_text(encoding="utf-8")}
     assert makers <= {
         "base/types.py",
-        "decode/file.py",
-        "decode/images.py",
+        "decode/reader.py",
         "paste.py",
         "tasks/arrays.py",
         "tasks/compare.py",

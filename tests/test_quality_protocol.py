@@ -228,11 +228,20 @@ def test_distances_between_sets_are_over_all_clips_at_once(protocol):
     shift = np.array([1.0, 0.0, 2.0])
     # Each clip has one vector: alone it has no spread, together they have the one of the points.
     lone = replace(row, value=3.0, note="one vector a clip; of one clip")
-    cells = [cell([lone], encoded=(lone,), features={"vfid": (point[None] + shift, point[None])}) for point in points]
+    cells = [
+        cell(
+            [lone],
+            encoded=(lone,),
+            features={"vfid": (point[None] + shift, point[None])},
+            encoded_features={"vfid": (point[None] + 2 * shift, point[None])},
+        )
+        for point in points
+    ]
     mean = mean_over(cells, protocol)["vfid"]
     assert "40 a side" in mean.note
     assert "of one clip" not in mean.note
-    assert [after.value for after in mean_over(cells, protocol).encoded] == [None]  # not the mean of 3.0
+    (after,) = mean_over(cells, protocol).encoded
+    assert after.value == pytest.approx(4 * (shift**2).sum(), abs=1e-6)  # not the mean of 3.0
     assert mean.value == pytest.approx((shift**2).sum(), abs=1e-6)  # same spread: the squared distance of the means
     short = cell([row], features={"vfid": (np.empty((0, 3)), np.empty((0, 3)))})
     assert mean_over([cells[0], short, cells[1]], protocol)["vfid"].value == pytest.approx(5, abs=1e-6)

@@ -59,8 +59,7 @@ def score(
             "there is no truth to compare with; give the clean video, or the input with --source for what can be told "
             "without one"
         )
-    if crf is not None and not 0 <= crf <= 51:
-        raise UsageError(f"the quality to encode with is {crf:g}; x264 takes 0 (best) to 51")
+    check_crf(crf)
     with ExitStack() as stack:
         roles = {"result": result, "input": source, "truth": truth}
         sides = {role: stack.enter_context(Side(video, role)) for role, video in roles.items() if video is not None}
@@ -85,7 +84,14 @@ def score(
         encoded_as=None if crf is None else f"x264 crf {crf:g}",
         encoded=tuple(after.rows),
         features=found.features,
+        encoded_features=after.features,
     )
+
+
+def check_crf(crf: float | None) -> None:
+    """Raises `UsageError` for a quality that x264 does not have."""
+    if crf is not None and not 0 <= crf <= 51:
+        raise UsageError(f"the quality to encode with is {crf:g}; x264 takes 0 (best) to 51")
 
 
 class _Holes:

@@ -27,12 +27,14 @@ class Scores:
     "the same rows after the result was encoded and decoded again"
     features: dict[str, tuple[Features, Features]] = field(default_factory=dict, repr=False)
     "by metric: features of the result and of the truth, for distances between sets of clips; not in the JSON"
+    encoded_features: dict[str, tuple[Features, Features]] = field(default_factory=dict, repr=False)
+    "the same after encoding"
 
     def __getitem__(self, name: str) -> Row:
         return next(row for row in self.rows if row.name == name)
 
     def to_json(self) -> str:
-        facts = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "features"}
+        facts = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if not f.name.endswith("features")}
         facts["rows"], facts["encoded"] = ([row_facts(row) for row in rows] for rows in (self.rows, self.encoded))
         return json.dumps(facts, indent=2, ensure_ascii=False) + "\n"
 

@@ -30,6 +30,9 @@ from cleanplate.bench.scenery.table import SCENES
 
 __all__ = ["NEVER", "SCENES", "Film", "Sample", "Scene", "render", "stream"]
 
+_HIDES = 0.998
+"opacity from which a layer in front leaves less than half a level of 255 of what is behind it: taken for none"
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Scene:
@@ -169,7 +172,7 @@ class Film:
             layer.draw(plate, t)
             layer.draw(image, t)
             if layer.opacity is not None:
-                hidden = layer.sample(t, layer.opacity, cv2.INTER_CUBIC) >= 1
+                hidden = layer.sample(t, layer.opacity, cv2.INTER_CUBIC) > _HIDES
                 labels[hidden], shadow[hidden], mirror[hidden] = 0, False, False
         return _Light(plate=plate, image=image, labels=labels, shadow=shadow, mirror=mirror)
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 
 from cleanplate.base.errors import UsageError
+
+_Number = TypeVar("_Number", int, float)
 
 _MASKS = "What to remove (several may be given, each with a time like @00:03-00:07)"
 _PAINT = "Painting"
@@ -75,6 +77,9 @@ Rate = Annotated[
     ),
 ]
 Verify = Annotated[bool, typer.Option("--verify", help="Decode the result again and compare.", rich_help_panel=_ENCODE)]
+ScoreCrf = Annotated[
+    float | None, typer.Option("--crf", help="Score again after x264 at this quality, 0 (best) to 51.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the report as JSON, nothing else.")]
 
@@ -94,12 +99,12 @@ def parse_names(text: str | None) -> list[str] | None:
     return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
 
 
-def parse_frames(text: str | None) -> list[int]:
-    """`62,124`. Raises `UsageError` for what is no frame index."""
+def parse_numbers(flag: str, text: str | None, kind: type[_Number]) -> list[_Number] | None:
+    """`62,124` as numbers; None stays None. Raises `UsageError` for what is no number."""
     try:
-        return [int(index) for index in parse_names(text) or []]
+        return None if text is None else [kind(number) for number in parse_names(text) or []]
     except ValueError:
-        raise UsageError(f"--joint {text} is not a list of frames; write their indices like 62,124") from None
+        raise UsageError(f"{flag} {text} is not a list of numbers; write them like 62,124") from None
 
 
 def parse_options(given: list[str] | None, options: type) -> dict[str, Any]:

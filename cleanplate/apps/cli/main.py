@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from cleanplate.apps.cli import facts, look, measure, screen, work
+from cleanplate.apps.cli import bench, facts, look, measure, screen, work
 from cleanplate.base.errors import CleanplateError
 
 # click's UsageError, of whichever click this typer uses: newer ones carry their own.
@@ -34,6 +34,10 @@ _COMMANDS = (
 )
 for command in _COMMANDS:
     app.command()(command)
+benches = typer.Typer(help="Measure engines, trackers and speed, always in the same way.", no_args_is_help=True)
+for bench_command in bench.COMMANDS:
+    benches.command()(bench_command)
+app.add_typer(benches, name="bench")
 
 
 @app.callback()

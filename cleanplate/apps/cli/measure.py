@@ -49,7 +49,7 @@ def score(
             mask,
             source=source,
             metrics=flags.parse_names(metric),
-            joints=flags.parse_frames(joint),
+            joints=flags.parse_numbers("--joint", joint, int) or (),
             align=align,
             crf=crf,
             watch=watch,

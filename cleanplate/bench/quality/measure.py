@@ -65,6 +65,8 @@ class Cell:
     "the processor it was measured on"
     features: dict[str, tuple[Features, Features]] = field(default_factory=dict, repr=False)
     "by metric: those of the result and of the truth"
+    encoded_features: dict[str, tuple[Features, Features]] = field(default_factory=dict, repr=False)
+    "the same after encoding"
 
     def __getitem__(self, name: str) -> Row:
         return next(row for row in self.rows if row.name == name)
@@ -90,7 +92,8 @@ def measure(task: Task) -> Result:
         "wall_seconds": wall_seconds,
         "cpu_seconds": cpu_seconds,
         "cpu": cpu_name(),
-        "features": {name: [side.tolist() for side in both] for name, both in scores.features.items()},
+        "features": _listed(scores.features),
+        "encoded_features": _listed(scores.encoded_features),
     }
 
 
@@ -115,8 +118,16 @@ def cell_of(result: Result) -> Cell:
         tuple(Row(**{**facts, "per_frame": tuple(facts["per_frame"])}) for facts in result[name])
         for name in ("rows", "encoded")
     )
-    features = {
-        name: (np.array(of_result, np.float64), np.array(of_truth, np.float64))
-        for name, (of_result, of_truth) in result["features"].items()
-    }
-    return Cell(**{**result, "rows": rows, "encoded": encoded, "features": features})
+    features, encoded_features = (
+        {
+            name: (np.array(of_result, np.float64), np.array(of_truth, np.float64))
+            for name, (of_result, of_truth) in result[which].items()
+        }
+        for which in ("features", "encoded_features")
+    )
+    found = {"rows": rows, "encoded": encoded, "features": features, "encoded_features": encoded_features}
+    return Cell(**{**result, **found})
+
+
+def _listed(features: Mapping[str, tuple[Features, Features]]) -> dict[str, list[list[list[float]]]]:
+    return {name: [side.tolist() for side in both] for name, both in features.items()}

@@ -14,8 +14,6 @@ from cleanplate.bench.metrics.metric import Features, Row, mean_of, metric_spec
 from cleanplate.bench.quality.measure import Cell
 from cleanplate.bench.quality.protocol import Protocol
 
-_NOT_ENCODED = (None, "not measured between sets of clips after encoding")
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Mean:
@@ -81,15 +79,15 @@ def counted(count: int, thing: str) -> str:
 def mean_over(cells: Sequence[Cell], protocol: Protocol) -> Mean:
     """The means of one candidate, as the protocol has them."""
     frames = sum(cell.frames for cell in cells)
-    compared = dict.fromkeys(name for cell in cells for name in cell.features)
-    distances = {
-        name: _distance(name, [cell.features[name] for cell in cells if name in cell.features]) for name in compared
-    }
     return Mean(
         clips=len(cells),
         frames=frames,
-        rows=tuple(_mean_rows([cell.rows for cell in cells], protocol, distances)),
-        encoded=tuple(_mean_rows([cell.encoded for cell in cells], protocol, dict.fromkeys(compared, _NOT_ENCODED))),
+        rows=tuple(_mean_rows([cell.rows for cell in cells], protocol, _distances([cell.features for cell in cells]))),
+        encoded=tuple(
+            _mean_rows(
+                [cell.encoded for cell in cells], protocol, _distances([cell.encoded_features for cell in cells])
+            )
+        ),
         wall_seconds=_a_frame([cell.wall_seconds for cell in cells], frames),
         cpu_seconds=_a_frame([cell.cpu_seconds for cell in cells], frames),
     )
@@ -98,6 +96,14 @@ def mean_over(cells: Sequence[Cell], protocol: Protocol) -> Mean:
 def _a_frame(spent: Sequence[float | None], frames: int) -> float | None:
     known = [seconds for seconds in spent if seconds is not None]
     return sum(known) / frames if len(known) == len(spent) else None
+
+
+def _distances(
+    clips: Sequence[Mapping[str, tuple[Features, Features]]],
+) -> dict[str, tuple[float | None, str]]:
+    """By metric: the distance over all clips, and how it came about."""
+    names = dict.fromkeys(name for features in clips for name in features)
+    return {name: _distance(name, [features[name] for features in clips if name in features]) for name in names}
 
 
 def _distance(metric: str, features: Sequence[tuple[Features, Features]]) -> tuple[float | None, str]:

@@ -23,6 +23,7 @@ from cleanplate.bench.quality.measure import Candidate, Cell, Task, cell_of, mea
 from cleanplate.bench.quality.plots import draw_plots
 from cleanplate.bench.quality.protocol import HEADLINE, protocol_named
 from cleanplate.bench.quality.report import QualityReport, mean_over
+from cleanplate.bench.score import check_crf
 from cleanplate.bench.store import Unit, fingerprint, made_by
 from cleanplate.bench.work import Finished, run_all
 from cleanplate.paint.engine import ENGINES, engine_options
@@ -61,6 +62,7 @@ def bench_quality(
     """
     require("matplotlib", "bench")
     how, chosen, output = protocol_named(protocol), choose(metrics), Path(output)
+    check_crf(crf)
     candidates = _candidates(engines, options or {})
     dataset = find_clips(data, is_resized=how.size_px is not None)
     needed = {name: _weights_here(name) for spec in chosen.values() for name in spec.weights}

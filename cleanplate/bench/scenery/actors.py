@@ -70,6 +70,7 @@ class Ball(Actor):
     centre_px: Callable[[int], tuple[float, float]]
     radius: float
     "units"
+    stripes: Color = (216, 74, 40)
 
     def draw(self, screen: NDArray[np.float32], t: int) -> tuple[Bools, Bools]:
         cx, cy = self.centre_px(t)
@@ -81,7 +82,7 @@ class Ball(Actor):
         stripe = np.clip(0.5 + 4 * np.sin(3 * spin), 0, 1)[..., None]
         light = np.clip(1.0 - 0.35 * (dx + dy), 0.25, 1.25)[..., None]
         color = (
-            stripe * np.array([216, 74, 40], np.float32) + (1 - stripe) * np.array([240, 226, 180], np.float32)
+            stripe * np.array(self.stripes, np.float32) + (1 - stripe) * np.array([240, 226, 180], np.float32)
         ) * light
         covered = np.zeros(screen.shape[:2], np.bool_)
         covered[window] = _paint(

@@ -120,15 +120,17 @@ class Stage:
         *,
         walked: Callable[[int], float] | None = None,
         feet: float = 0.8,
+        size: float = 1.0,
         **colors: Color,
     ) -> Walker:
         """Somebody who walks from left to right and back, feet at 4/5 of the height.
 
         `path`: widths of the picture at a frame; `walked`: the same over the ground, where the camera moves as well.
+        `size`: 1 = 110 units tall.
         """
         way, ground = path or (lambda t: -0.05 + 1.1 * sweep(t)), walked or path
         return Walker(
-            unit=self.unit,
+            unit=size * self.unit,
             x_px=lambda t: way(t) * self.width_px,
             feet_px=feet * self.height_px,
             walked_px=None if ground is None else lambda t: ground(t) * self.width_px,
@@ -149,7 +151,7 @@ class Stage:
         return Logo(unit=self.unit, corner_px=(left * self.width_px, top * self.height_px))
 
     def van(self, path: Callable[[int], float], top: float) -> PlaneLayer:
-        """A van that drives through, part of the clean plate. `path`: its left end at a frame, in widths."""
+        """A van that drives through or stands, part of the clean plate. `path`: its left end at a frame, in widths."""
         texture, opacity = van(round(84 * self.unit), round(190 * self.unit), self.height_px, self.rng(23))
         rows = top * self.height_px
         return PlaneLayer(self.size, texture, opacity, lambda t: move(-path(t) * self.width_px, -rows))

@@ -6,9 +6,11 @@ short one. `stay` and `stay-pan` spread their action over the whole render.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
-from cleanplate.bench.scenery.actors import Mirrored
+from cleanplate.bench.scenery.actors import Ball, Color, Mirrored
 from cleanplate.bench.scenery.layers import Matrix, move, scale, tilt, turn
 from cleanplate.bench.scenery.props import cloth, pond
 from cleanplate.bench.scenery.stage import SWEEP_FRAMES, SceneSpec, Shot, Stage, sweep
@@ -99,6 +101,25 @@ def _behind(s: Stage, _: int) -> Shot:
     near = s.near(s.pan(1.2), wide=1.2)
     other = s.walker(lambda t: 0.9 - 0.8 * sweep(t), feet=0.76, jacket=(206, 176, 60), trousers=(70, 60, 90))
     return Shot(layers=(s.world("street", s.pan(1.08), wide=1.08),), actors=(other, s.walker(feet=0.84)), front=(near,))
+
+
+def _hidden(s: Stage, _: int) -> Shot:
+    # 56 units tall, behind a van whose body is 65 units high and whose floor is below their feet.
+    one = s.walker(lambda t: 0.94 - 0.88 * sweep(t), feet=0.72, size=0.5, jacket=(176, 60, 52))
+    two = s.walker(lambda t: 0.06 + 0.88 * sweep(t), feet=0.725, size=0.5)
+    return Shot(layers=(s.world("street", _still),), actors=(one, two), front=(s.van(lambda _: 0.28, top=0.45),))
+
+
+def _three(s: Stage, _: int) -> Shot:
+    def ball(radius: float, x: Callable[[int], float], y: Callable[[int], float], stripes: Color) -> Ball:
+        return Ball(
+            unit=s.unit, centre_px=lambda t: (x(t) * s.width_px, y(t) * s.height_px), radius=radius, stripes=stripes
+        )
+
+    small = ball(15, lambda t: 0.84 - 0.68 * sweep(t), lambda _: 0.5, (40, 110, 190))
+    tossed = ball(24, lambda t: 0.3 + 0.1 * sweep(t, 45), lambda t: 0.16 + 0.68 * sweep(t, 34), (50, 140, 60))
+    large = ball(42, lambda t: 0.16 + 0.68 * sweep(t), lambda _: 0.52, (216, 74, 40))
+    return Shot(layers=(s.world("wall", s.pan(1.3), wide=1.3),), actors=(small, tossed, large))
 
 
 SCENES: dict[str, SceneSpec] = {
@@ -201,5 +222,11 @@ SCENES: dict[str, SceneSpec] = {
     "crowd": SceneSpec(summary="slow pan, two people cross each other", stage=_crowd),
     "behind": SceneSpec(
         summary="two people cross each other behind trunks and bushes, which pass faster", stage=_behind
+    ),
+    "hidden": SceneSpec(
+        summary="still camera, two people cross each other behind a parked van, wholly hidden", stage=_hidden
+    ),
+    "three": SceneSpec(
+        summary="panning camera, three balls cross each other, the large one hides both others wholly", stage=_three
     ),
 }

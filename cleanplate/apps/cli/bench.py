@@ -1,0 +1,172 @@
+"""The benches: `cleanplate bench quality`, `track`, `speed`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Protocol
+
+import typer
+
+from cleanplate.apps.cli import flags, screen
+from cleanplate.base.errors import UsageError
+from cleanplate.base.report import Watch
+from cleanplate.bench.quality.run import bench_quality
+from cleanplate.bench.speed.cases import EXTENTS
+from cleanplate.bench.speed.run import bench_speed
+from cleanplate.bench.track.run import bench_track
+from cleanplate.mask.tracker import TRACKERS
+from cleanplate.paint.engine import engine_class
+
+Data = Annotated[Path, typer.Argument(help="A data set: see docs/evaluation.md for the layouts.", show_default=False)]
+Output = Annotated[Path, typer.Option("--output", "-o", help="The folder for tables, plots and what is done already.")]
+Metrics = Annotated[
+    str | None, typer.Option("--metric", help="Names with commas between.", show_default="all that can be had")
+]
+Workers = Annotated[
+    int | None, typer.Option("--workers", help="Processes, each with one thread.", show_default="one a core")
+]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Measure anew what the folder holds already.")]
+
+
+def quality(
+    data: Data,
+    output: Output = Path("bench-quality"),
+    engine: Annotated[
+        str, typer.Option("--engine", "-e", help="Names with commas between; NAME=FOLDER for other programs' results.")
+    ] = "flowfill",
+    engine_options: Annotated[
+        list[str] | None, typer.Option("--set", help="An option of an engine, ENGINE.NAME=VALUE; several.")
+    ] = None,
+    protocol: Annotated[str, typer.Option("--protocol", help="papers or plain.")] = "plain",
+    metric: Metrics = None,
+    crf: flags.ScoreCrf = None,
+    workers: Workers = None,
+    fresh: Fresh = False,
+    quiet: flags.Quiet = False,
+    as_json: flags.AsJson = False,
+) -> None:
+    """Score engines on clips whose truth is known, by the papers' protocol or as the clips are."""
+    with _watched(output, not quiet and not as_json) as watch:
+        report = bench_quality(
+            data,
+            output=output,
+            engines=flags.parse_names(engine) or (),
+            options=_options(engine_options),
+            protocol=protocol,
+            metrics=flags.parse_names(metric),
+            crf=crf,
+            workers=workers,
+            fresh=fresh,
+            watch=watch,
+        )
+    _show(report, output, quiet, as_json)
+
+
+def track(
+    data: Data,
+    output: Output = Path("bench-track"),
+    tracker: Annotated[
+        str, typer.Option("--tracker", help="Names with commas between; NAME=FOLDER for labels made elsewhere.")
+    ] = ",".join(TRACKERS),
+    count_last: Annotated[
+        bool, typer.Option("--count-last", help="Count the last frame as well, which DAVIS does not.")
+    ] = False,
+    workers: Workers = None,
+    fresh: Fresh = False,
+    quiet: flags.Quiet = False,
+    as_json: flags.AsJson = False,
+) -> None:
+    """J, F and J&F of trackers that are given each clip's first labels, as DAVIS defines them."""
+    with _watched(output, not quiet and not as_json) as watch:
+        report = bench_track(
+            data,
+            output=output,
+            trackers=flags.parse_names(tracker) or (),
+            skip_last=not count_last,
+            workers=workers,
+            fresh=fresh,
+            watch=watch,
+        )
+    _show(report, output, quiet, as_json)
+
+
+def speed(
+    output: Output = Path("bench-speed"),
+    engine: Annotated[str, typer.Option("--engine", "-e", help="Names with commas between.")] = "flowfill",
+    extent: Annotated[str, typer.Option("--extent", help=f"How much is measured: {', '.join(EXTENTS)}.")] = "standard",
+    height: Annotated[
+        str | None, typer.Option("--height", help="Lines of the pictures, commas between.", show_default="by extent")
+    ] = None,
+    share: Annotated[
+        str | None, typer.Option("--share", help="Shares of the hole in percent.", show_default="by extent")
+    ] = None,
+    length: Annotated[
+        str | None, typer.Option("--length", help="Multiples of the length.", show_default="by extent")
+    ] = None,
+    repeats: Annotated[int, typer.Option("--repeats", help="Runs of each side; the fastest counts.")] = 3,
+    fresh: Fresh = False,
+    quiet: flags.Quiet = False,
+    as_json: flags.AsJson = False,
+) -> None:
+    """Time whole jobs on rendered clips, as ratios to a plain decode and encode and to OpenCV's Telea."""
+    percents = flags.parse_numbers("--share", share, float)
+    with _watched(output, not quiet and not as_json) as watch:
+        report = bench_speed(
+            output=output,
+            engines=flags.parse_names(engine) or (),
+            extent=extent,
+            heights=flags.parse_numbers("--height", height, int),
+            shares=None if percents is None else [percent / 100 for percent in percents],
+            lengths=flags.parse_numbers("--length", length, int),
+            repeats=repeats,
+            fresh=fresh,
+            watch=watch,
+        )
+    _show(report, output, quiet, as_json)
+
+
+class _Report(Protocol):
+    @property
+    def failed(self) -> Mapping[Any, str]: ...
+
+    def to_json(self) -> str: ...
+
+    def to_markdown(self) -> str: ...
+
+
+def _show(report: _Report, output: Path, quiet: bool, as_json: bool) -> None:
+    """The report on the screen; exit code 1 if a part of it failed, which it names."""
+    if as_json:
+        typer.echo(report.to_json(), nl=False)
+    elif not quiet:
+        screen.show_page(report.to_markdown())
+        screen.say(f"tables and plots: {output}")
+    if report.failed:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _watched(output: Path, is_shown: bool) -> Iterator[Watch | None]:
+    """A progress line; Ctrl-C says that what is done stays."""
+    try:
+        with screen.progress_line(is_shown) as watch:
+            yield watch
+    except KeyboardInterrupt as stop:
+        stop.add_note(f"what is measured already is kept in {output}; the same command goes on from there")
+        raise
+
+
+def _options(given: list[str] | None) -> dict[str, dict[str, Any]]:
+    """`ENGINE.NAME=VALUE` pairs by engine. Raises `UsageError` for what does not fit."""
+    by_engine: dict[str, list[str]] = {}
+    for pair in given or ():
+        engine, dot, rest = pair.partition(".")
+        if not dot:
+            raise UsageError(f"--set {pair} is not ENGINE.NAME=VALUE")
+        by_engine.setdefault(engine, []).append(rest)
+    return {engine: flags.parse_options(pairs, engine_class(engine).Options) for engine, pairs in by_engine.items()}
+
+
+COMMANDS = (quality, track, speed)
