@@ -11,9 +11,10 @@ from PIL import Image
 from quality_sets import rendered, write_pictures, write_set
 
 from cleanplate.base.errors import UsageError
+from cleanplate.bench.candidates import Candidate
 from cleanplate.bench.metrics.metric import Row
 from cleanplate.bench.quality.data import find_clips, find_result
-from cleanplate.bench.quality.measure import Candidate, Cell, Task, cell_of, measure
+from cleanplate.bench.quality.measure import Cell, Task, cell_of, measure
 from cleanplate.bench.quality.protocol import PROTOCOLS, fit_result, protocol_named
 from cleanplate.bench.quality.report import mean_over
 

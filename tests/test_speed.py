@@ -135,9 +135,8 @@ def test_the_whole_bench(tiny: tuple[Path, SpeedReport]):
             assert start + total <= one.best
             assert start + total + mask >= 0.999 * one.best
             assert all(0 <= seconds <= total for seconds in stages.values())  # one thread a stage
-            assert sum(stages.values()) > 0.5 * total  # no stage is left out
-            assert {"decode", "save"} <= set(stages)
-            assert ("paint" in stages) == (name != PLAIN)
+            known = {"decode", "save"} if name == PLAIN else {"decode", "cuts", "paint", "paste", "prove", "save"}
+            assert known <= set(stages)
             assert 10 < one.peak_bytes / 2**20 < 1000
         assert result.sides["flowfill"].peak_bytes > result.sides[PLAIN].peak_bytes
     assert sorted(path.name for path in output.iterdir()) == ["clips", "parts", "plots", "speed.json", "speed.md"]

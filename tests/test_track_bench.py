@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from cleanplate.base.errors import FailedError, MaskError, UsageError
+from cleanplate.bench.candidates import Candidate
 from cleanplate.bench.metrics.regions import region_scores
 from cleanplate.bench.track.data import find_clips, find_result
-from cleanplate.bench.track.measure import Candidate, Task, cell_of, measure
+from cleanplate.bench.track.measure import Task, cell_of, measure
 from cleanplate.bench.track.run import bench_track
 from cleanplate.mask.stored_format import label_png
 

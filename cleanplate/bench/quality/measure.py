@@ -7,10 +7,10 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from cleanplate.bench.candidates import Candidate
 from cleanplate.bench.machine import cpu_name
 from cleanplate.bench.metrics.metric import Features, Row
 from cleanplate.bench.quality.data import Clip, read_clip, read_result
@@ -23,16 +23,6 @@ from cleanplate.tasks.arrays import fill
 _WARM_UP_FRAMES = 4
 _warm: set[str] = set()
 "engines this process has run: what they compile when first used is not to be timed"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Candidate:
-    """What is measured: an engine with its options, or a folder with results of another program."""
-
-    name: str
-    options: Mapping[str, Any] = field(default_factory=dict)
-    folder: Path | None = None
-    "results of another program; None = `name` is an engine"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ A script that calls this needs `if __name__ == "__main__":`, as its worker proce
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,11 @@ from cleanplate.base.errors import FailedError, MissingWeightsError, UsageError
 from cleanplate.base.extras import require
 from cleanplate.base.report import Watch
 from cleanplate.base.weights import locate
+from cleanplate.bench.candidates import Candidate, read_candidates
 from cleanplate.bench.machine import machine_facts, today, version_facts
 from cleanplate.bench.metrics.metric import choose
 from cleanplate.bench.quality.data import DataSet, find_clips, find_result
-from cleanplate.bench.quality.measure import Candidate, Cell, Task, cell_of, measure
+from cleanplate.bench.quality.measure import Cell, Task, cell_of, measure
 from cleanplate.bench.quality.plots import draw_plots
 from cleanplate.bench.quality.protocol import HEADLINE, protocol_named
 from cleanplate.bench.quality.report import QualityReport, mean_over
@@ -93,27 +95,14 @@ def _write(path: Path, data: bytes) -> None:
 
 
 def _candidates(engines: Sequence[str], options: Mapping[str, Mapping[str, Any]]) -> list[Candidate]:
-    """Raises `UsageError` for unknown engines and options, folders that are not there, names given twice."""
-    found: list[Candidate] = []
-    for asked in engines:
-        name, is_result, folder = (part.strip() for part in asked.partition("="))
-        if not name or (is_result and not Path(folder).is_dir()):
-            raise UsageError(
-                f"'{asked}' is no engine and no results; give one of {', '.join(ENGINES)}, or NAME=FOLDER "
-                "with a folder that is there"
-            )
-        if not is_result:
-            engine_options(name, options.get(name, {}))  # said now, not by a worker
-        if name in {candidate.name for candidate in found}:
-            raise UsageError(f"'{name}' was given twice; give each engine once and each folder a name of its own")
-        given = {} if is_result else dict(options.get(name, {}))
-        found.append(Candidate(name=name, options=given, folder=Path(folder) if is_result else None))
-    if not found:
-        raise UsageError(f"no engine was given; choose from {', '.join(ENGINES)}, or give NAME=FOLDER")
-    own = {candidate.name for candidate in found if candidate.folder is None}
+    """Raises `UsageError` for what `read_candidates` does not take, and for options that no engine among them has."""
+    found = read_candidates(engines, "engine", ENGINES)
+    own = [candidate.name for candidate in found if candidate.folder is None]
     if strange := [name for name in options if name not in own]:
         raise UsageError(f"options were given for '{strange[0]}', which is not among the engines {', '.join(own)}")
-    return found
+    for name, given in options.items():
+        engine_options(name, given)  # said now, not by a worker
+    return [replace(candidate, options=dict(options.get(candidate.name, {}))) for candidate in found]
 
 
 def _weights_here(name: str) -> str | None:

@@ -27,8 +27,8 @@ QUALITY_DB = 19.5
 QUALITY_RATIO = 6.0
 
 _SHOWN = "psnr(hole)"
-_LONG = ("Clip by clip",)
-"parts of a report that stay in `bench-out`"
+_CLIPS, _PAPERS, _METHOD = "Clip by clip", "What the papers say of themselves", "How it was measured"
+"headings in the reports"
 _NO_CLIPS = "Real clips were not measured: CLEANPLATE_CLIPS does not name the folder that holds `davis/`."
 
 
@@ -100,7 +100,7 @@ def _quality_targets(setup: Setup) -> list[Target]:
 
 def quality(setup: Setup) -> str:
     """Engines on rendered clips and, where there are some, on real ones by both protocols."""
-    rendered = setup.work / "rendered-quality"
+    rendered = setup.work / "data-quality" / "rendered"
     write_dataset(rendered, purpose="quality", seed=SEED, watch=setup.watch)
     reports = [bench_quality(rendered, output=setup.work / "quality-rendered", engines=ENGINES, watch=setup.watch)]
     if setup.clips:
@@ -114,7 +114,11 @@ def quality(setup: Setup) -> str:
             )
             for protocol in ("plain", "papers")
         ]
-    pages = [f"{demoted(report.to_markdown(), drop=_LONG)}\n\n{_clip_by_clip(report)}" for report in reports]
+    drops = [(_CLIPS,), *((_CLIPS, _METHOD) for _ in reports[1:])]  # the method is the same for all
+    pages = [
+        f"{demoted(report.to_markdown(), drop=drop)}\n\n{_clip_by_clip(report)}"
+        for report, drop in zip(reports, drops, strict=True)
+    ]
     return "\n\n".join(pages if setup.clips else [*pages, _NO_CLIPS])
 
 
@@ -130,17 +134,15 @@ def _clip_by_clip(report: QualityReport) -> str:
 
 def track(setup: Setup) -> str:
     """Trackers on rendered clips and, where there are some, on real ones."""
-    rendered = setup.work / "rendered-track"
+    rendered = setup.work / "data-track" / "rendered"
     write_dataset(rendered, purpose="track", seed=SEED, watch=setup.watch)
-    folders = {"rendered": rendered} | ({"davis": _davis(setup)} if setup.clips else {})
-    pages = [
-        demoted(
-            bench_track(
-                folder, output=setup.work / f"track-{name}", trackers=tuple(TRACKERS), watch=setup.watch
-            ).to_markdown()
-        )
-        for name, folder in folders.items()
-    ]
+    folders = {"rendered": (rendered, _PAPERS)}
+    if setup.clips:
+        folders["davis"] = (_davis(setup), _METHOD)
+    pages = []
+    for name, (folder, drop) in folders.items():
+        report = bench_track(folder, output=setup.work / f"track-{name}", trackers=tuple(TRACKERS), watch=setup.watch)
+        pages.append(demoted(report.to_markdown(), drop=(drop,)))
     return "\n\n".join(pages if setup.clips else [*pages, _NO_CLIPS])
 
 

@@ -32,7 +32,9 @@ from cleanplate.bench.synth_video import write_clip
 from cleanplate.paint.engine import engine_spec
 
 PRESET, CRF = "veryfast", "16"
-_JOB = tuple(sorted({path.stem for path in Path(__file__).parents[2].glob("[!._]*")} - {"bench"}))
+_PACKAGE = Path(__file__).parents[2]
+_ROOMS = {path.relative_to(_PACKAGE).parts[0].removesuffix(".py") for path in _PACKAGE.rglob("*.py")}
+_JOB = tuple(sorted(_ROOMS - {"bench"}))
 "all parts of the package that a job may use"
 _BENCH = ("bench/speed/cases", "bench/speed/material", "bench/speed/measure", "bench/speed/plain", "bench/speed/run")
 

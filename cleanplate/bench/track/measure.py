@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cleanplate.base.errors import UsageError
 from cleanplate.base.types import Image, Labels, Prompt
+from cleanplate.bench.candidates import Candidate
 from cleanplate.bench.machine import cpu_name
 from cleanplate.bench.metrics.regions import RegionMeter, RegionScores, objects_in, scores_of
 from cleanplate.bench.pictures import read_frame, read_labels, same_size, size_of
@@ -19,15 +20,6 @@ from cleanplate.mask.tracker import make_tracker, track
 _WARM_UP_FRAMES = 4
 _warm: set[str] = set()
 "trackers this process has run: what they compile when first used is not to be timed"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Candidate:
-    """What is measured."""
-
-    name: str
-    folder: Path | None = None
-    "labels of another program; None = `name` is a tracker"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,10 +13,11 @@ from pathlib import Path
 
 from cleanplate.base.errors import FailedError, UsageError
 from cleanplate.base.report import Watch
+from cleanplate.bench.candidates import Candidate, read_candidates
 from cleanplate.bench.machine import machine_facts, today, version_facts
 from cleanplate.bench.store import Unit, fingerprint, made_by
 from cleanplate.bench.track.data import DataSet, find_clips, find_result
-from cleanplate.bench.track.measure import Candidate, Cell, Task, cell_of, measure
+from cleanplate.bench.track.measure import Cell, Task, cell_of, measure
 from cleanplate.bench.track.report import TrackReport, mean_over
 from cleanplate.bench.work import Finished, run_all
 from cleanplate.mask.tracker import TRACKERS, tracker_spec
@@ -45,7 +46,7 @@ def bench_track(
     code have changed or `fresh` is set. What fails is named in the report and does not stop the others.
     Raises `UsageError` for what cannot be asked, `FailedError` where nothing could be measured.
     """
-    candidates, dataset, output = _candidates(trackers), find_clips(Path(data)), Path(output)
+    candidates, dataset, output = read_candidates(trackers, "tracker", TRACKERS), find_clips(Path(data)), Path(output)
     units = [unit for candidate in candidates for unit in _units(candidate, dataset)]
     done = run_all(units, measure, store=output / "parts", stage="track", workers=workers, fresh=fresh, watch=watch)
     report = _report(dataset, candidates, done, skip_last=skip_last)
@@ -55,23 +56,6 @@ def bench_track(
     (output / "scores.json").write_text(report.to_json(), encoding="utf-8")
     (output / "scores.md").write_text(report.to_markdown(), encoding="utf-8")
     return report
-
-
-def _candidates(trackers: Sequence[str]) -> list[Candidate]:
-    """Raises `UsageError` for unknown trackers, folders that are not there, names given twice."""
-    found: list[Candidate] = []
-    for asked in trackers:
-        name, is_result, folder = (part.strip() for part in asked.partition("="))
-        if not is_result:
-            tracker_spec(name)
-        elif not name or not Path(folder).is_dir():
-            raise UsageError(f"'{asked}' names no results; give NAME=FOLDER with a folder that is there")
-        if name in {candidate.name for candidate in found}:
-            raise UsageError(f"'{name}' was given twice; give each tracker once and each folder a name of its own")
-        found.append(Candidate(name=name, folder=Path(folder) if is_result else None))
-    if not found:
-        raise UsageError(f"no tracker was given; choose from {', '.join(TRACKERS)}, or give NAME=FOLDER")
-    return found
 
 
 def _units(candidate: Candidate, dataset: DataSet) -> Iterator[Unit]:
