@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from cleanplate.paint.engine import ENGINES
     from cleanplate.tasks.arrays import fill
     from cleanplate.tasks.compare import compare
+    from cleanplate.tasks.plan import plan
     from cleanplate.tasks.preview import preview
     from cleanplate.tasks.remove import make_masks, remove
 
@@ -67,6 +68,7 @@ _WHERE = {
     "ENGINES": "paint.engine",
     "fill": "tasks.arrays",
     "compare": "tasks.compare",
+    "plan": "tasks.plan",
     "preview": "tasks.preview",
     "make_masks": "tasks.remove",
     "remove": "tasks.remove",
@@ -96,6 +98,7 @@ __all__ = [
     "compare",
     "fill",
     "make_masks",
+    "plan",
     "preview",
     "remove",
     "run",

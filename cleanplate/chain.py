@@ -2,16 +2,16 @@
 
     report = run(Job(video=Path("in.mp4"), masks=Path("masks"), output=Path("out.mp4")))
 
-The masks were stored by the mask pass. Decoding and encoding run in threads of their own, with bounded queues between.
+The masks were stored by the mask pass. Decoding, painting and encoding run in threads of their own, with bounded queues
+between. Finished pieces go to the job folder; the same job goes on from there.
 """
 
 from __future__ import annotations
 
 import zlib
-from bisect import bisect_left, bisect_right
 from collections.abc import Generator, Iterator
-from contextlib import closing
-from dataclasses import dataclass, replace
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from importlib.metadata import version
 from pathlib import Path
@@ -20,79 +20,70 @@ import numpy as np
 
 from cleanplate.base.errors import MaskError, MediaError, ProofError, UsageError
 from cleanplate.base.pixels import PIXEL_FORMATS, UNSAID_MATRICES, yuv_matrix
-from cleanplate.base.plan import Grid, plan_grid
+from cleanplate.base.plan import Forecast, Grid
 from cleanplate.base.proof import Untouched
 from cleanplate.base.report import Progress, Report, StageClock, Watch, peak_memory_bytes, report_path
 from cleanplate.base.settings import Job
 from cleanplate.base.threads import Sink, prefetch
 from cleanplate.base.types import Frame, Labels, Planes, VideoInfo
 from cleanplate.decode.reader import VideoReader, open_video
+from cleanplate.forecast import forecast
+from cleanplate.journal.facts import content_hash, job_facts
+from cleanplate.journal.folder import JobFolder
+from cleanplate.journal.keeper import PieceKeeper
 from cleanplate.mask.stored import StoredMasks
-from cleanplate.paint.engine import EngineSpec, engine_spec, make_engine
+from cleanplate.paint.engine import engine_options, engine_spec, make_engine
 from cleanplate.paste import paste
-from cleanplate.pieces import Held, Painted, hold, largest_crop_px, paint_frames
-from cleanplate.save.writer import VideoWriter, check_output
+from cleanplate.pieces import Held, Paint, hold, paint_frames
+from cleanplate.save.writer import VideoWriter, check_output, encoder_for, remove_leftovers
 
 
 @dataclass(frozen=True, kw_only=True)
 class MaskPass:
-    """What the mask pass of the same run hands on to the report."""
+    """What the mask pass of the same run hands on."""
 
     clock: StageClock
-    warnings: list[str]
     removed: list[str]
     "what was asked to be removed, as it was typed"
+    folder: JobFolder
+    "locked, and claimed for this job"
+    warnings: list[str] = field(default_factory=list)
 
 
-def run(job: Job, watch: Watch | None = None, mask_pass: MaskPass | None = None) -> Report:
+def run(job: Job, watch: Watch | None = None, mask_pass: MaskPass | None = None, *, fresh: bool = False) -> Report:
     """Fill the stored masks' holes of one video and write it, with a report beside it.
+
+    What a run of the same job finished before it was stopped is taken over from the job folder beside the output;
+    `fresh` throws it away instead.
 
     Raises `UsageError` for what cannot be asked for, `MediaError` for a file that cannot be read or written, and
     `ProofError`, leaving a report and no video, if a sample outside the holes changed or, with `verify`, the file does
     not hold what was encoded.
     """
-    return _Run(job, watch, mask_pass).run()
-
-
-def plan(info: VideoInfo, masks: StoredMasks, spec: EngineSpec, *, grow_px: int, budget_bytes: int) -> Grid:
-    """The grid of pieces for a video and its stored masks, from facts that are known before decoding."""
-    form = PIXEL_FORMATS[info.pixel_format]
-    sample_bytes = np.dtype(form.dtype).itemsize
-    samples = info.width_px * info.height_px
-    chroma = 2 / (form.step_x * form.step_y) if form.model == "yuv" else 2 if form.model == "rgb" else 0
-    return plan_grid(
-        core_frames=spec.core_frames,
-        margin_frames=spec.margin_frames,
-        crop_px=_largest_crop_px(info, masks, spec, grow_px),
-        crop_bytes_per_px=3 * sample_bytes + 1 + spec.bytes_per_px,
-        frame_bytes=int(samples * sample_bytes * (1 + chroma)),
-        budget_bytes=budget_bytes,
-    )
-
-
-def _largest_crop_px(info: VideoInfo, masks: StoredMasks, spec: EngineSpec, grow_px: int) -> int:
-    """Samples of the largest crop that the holes of one piece can call for, wherever the piece begins."""
-    spans = masks.spans
-    starts = [span.index for span in spans]
-    largest = 0
-    for first in range(0, masks.frame_count, spec.core_frames):
-        # Two cores' worth: a piece that begins anywhere in this stretch ends inside it.
-        stop = bisect_left(starts, first + 2 * spec.core_frames)
-        boxes = {box for span in spans[bisect_right(starts, first) - 1 : stop] for box in span.boxes_xyxy}
-        largest = max(largest, largest_crop_px(boxes, grow_px, info.width_px, info.height_px))
-    return largest
+    if mask_pass is not None:
+        return _Run(job, watch, mask_pass, mask_pass.folder).run()
+    if job.masks is None:
+        raise UsageError("the job names no stored masks; make them with: cleanplate mask")
+    StoredMasks(job.masks)  # before anything is made beside the output
+    with open_video(job.video, job.rate) as reader:
+        check_output(job.output, reader.info, job.encode)
+    with JobFolder(job.output, fresh=fresh) as folder:
+        masks = {"the masks": content_hash(job.masks)}
+        folder.claim(job_facts(job, engine_options(job.engine, job.options), masks))
+        return _Run(job, watch, None, folder).run()
 
 
 class _Run:
     """One run's state: what it counts, and the generators that make up the loop."""
 
-    def __init__(self, job: Job, watch: Watch | None, mask_pass: MaskPass | None) -> None:
+    def __init__(self, job: Job, watch: Watch | None, mask_pass: MaskPass | None, folder: JobFolder) -> None:
+        assert job.masks is not None
         self.job = job
         self.watch = watch
         self.mask_pass = mask_pass
+        self.folder = folder
+        self.keeper = PieceKeeper(folder)
         self.spec = engine_spec(job.engine)
-        if job.masks is None:
-            raise UsageError("the job names no stored masks; make them with: cleanplate mask")
         self.masks = StoredMasks(job.masks)
         self.clock = mask_pass.clock if mask_pass else StageClock()
         self.untouched = Untouched(grow_px=job.grow_px)
@@ -108,15 +99,18 @@ class _Run:
             info = reader.info
             check_output(job.output, info, job.encode)
             self.masks.check_video(info)
-            grid = plan(info, self.masks, self.spec, grow_px=job.grow_px, budget_bytes=job.memory_bytes)
+            expected = forecast(job, info, self.masks, encoder_for(job.output, info, job.encode))
+            self.folder.reserve(expected.disk_bytes)
+            remove_leftovers(job.output)
             writer = VideoWriter(job.output, info, job.encode, check=self._verify if job.verify else None)
             try:
-                self._fill(reader, writer, grid)
+                self._fill(reader, writer, expected.grid)
             except ProofError as error:
                 self.verified = str(error) if job.verify else None
-                self._report(info, grid, writer).write(report_path(job.output))
+                self._report(reader, expected, writer).write(report_path(job.output))
                 raise
-        report = self._report(info, grid, writer)
+            self.folder.finish()
+        report = self._report(reader, expected, writer)
         report.write(report_path(job.output))
         return report
 
@@ -157,8 +151,9 @@ class _Run:
         """Every frame of the video in order, its hole painted, pasted and proven."""
         job = self.job
         with self.clock.time("paint"):
-            engine = make_engine(job.engine, job.options, job.device)
-        with closing(prefetch(self._decoded(reader), grid.queue, "decode")) as frames:
+            engines = [make_engine(job.engine, job.options, job.device) for _ in range(grid.workers)]
+        with ExitStack() as threads:
+            frames = threads.enter_context(closing(prefetch(self._decoded(reader), grid.queue, "decode")))
             held_frames = hold(
                 ((frame, self._labels(frame)) for frame in frames),
                 grow_px=job.grow_px,
@@ -166,9 +161,14 @@ class _Run:
                 clock=self.clock,
             )
             painted_frames = paint_frames(
-                held_frames, engine, grid, clock=self.clock, multiple_px=self.spec.multiple_px
+                held_frames,
+                engines,
+                grid,
+                clock=self.clock,
+                multiple_px=self.spec.multiple_px,
+                keeper=self.keeper,
             )
-            for held, painted in painted_frames:
+            for held, painted in threads.enter_context(closing(painted_frames)):
                 self.shots += held.starts_shot or not self.frames
                 yield self._pasted(held, painted)
 
@@ -185,7 +185,7 @@ class _Run:
         with self.clock.time("mask"):
             return self.masks.labels(frame.pts)
 
-    def _pasted(self, held: Held, paints: tuple[Painted, ...]) -> Frame:
+    def _pasted(self, held: Held, paints: Paint) -> Frame:
         frame = held.frame
         if held.regions:
             with self.clock.time("paste"):
@@ -230,12 +230,12 @@ class _Run:
                 "choose another --codec"
             )
 
-    def _report(self, info: VideoInfo, grid: Grid, writer: VideoWriter) -> Report:
-        job, before = self.job, self.mask_pass
-        warnings = [*(before.warnings if before else ()), *writer.warnings]
+    def _report(self, reader: VideoReader, expected: Forecast, writer: VideoWriter) -> Report:
+        job, before, grid = self.job, self.mask_pass, expected.grid
+        warnings = [*(before.warnings if before else ()), *reader.warnings, *writer.warnings]
         if self.covered:
             warnings.append(f"in {self.covered} frames the grown masks cover the whole picture")
-        if self.frames != self.masks.frame_count:
+        if self.frames != self.masks.frame_count and not reader.warnings:  # which say why
             warnings.append(f"the masks were made for {self.masks.frame_count} frames, but {self.frames} were decoded")
         if grid.memory_bytes > job.memory_bytes:
             warnings.append(
@@ -253,14 +253,17 @@ class _Run:
             seen_share=self.seen / self.hole_samples if self.hole_samples else None,
             invented_share=self.invented / self.hole_samples if self.hole_samples else None,
             shots=self.shots,
+            pieces=self.keeper.found + self.keeper.kept,
+            pieces_taken_over=self.keeper.found,
             grid=grid,
+            expected=expected,
             seconds=dict(self.clock.seconds),
             peak_memory_bytes=peak_memory_bytes(),
             untouched=self.untouched.verdict,
             untouched_samples=self.untouched.samples,
             changed_samples=self.untouched.where,
             verified=self.verified,
-            assumptions=_assumptions(info),
+            assumptions=_assumptions(reader.info),
             warnings=warnings,
         )
 

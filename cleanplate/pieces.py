@@ -8,23 +8,24 @@ twice and cross-fade them. Frames come in and go out one by one: memory follows 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cleanplate.base.arrays import bounding_box, box_area, cut, grow_box, merge_boxes, shared_box
+from cleanplate.base.arrays import cut, shared_box
 from cleanplate.base.plan import Grid
 from cleanplate.base.report import StageClock
+from cleanplate.base.threads import Call, leave
 from cleanplate.base.types import Box, Clip, Frame, Image, Labels
+from cleanplate.crops import crop_boxes
 from cleanplate.motion.cuts import CutFinder, thumbnail
 from cleanplate.paint.engine import Engine
 from cleanplate.paste import Region, regions_of
-
-_COARSE_PX = 8
-"grid on which neighbouring holes are grouped into one crop"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -43,6 +44,10 @@ class Painted:
 
     image: Image  # (h, w, 3)
     origin: NDArray[np.uint8]  # (h, w)
+
+
+Paint = tuple[Painted, ...]
+"a frame's: one for each of its regions"
 
 
 def hold(frames: Iterable[tuple[Frame, Labels]], *, grow_px: int, feather_px: int, clock: StageClock) -> Iterator[Held]:
@@ -66,14 +71,112 @@ def hold(frames: Iterable[tuple[Frame, Labels]], *, grow_px: int, feather_px: in
         yield Held(frame=frame, regions=last[1], starts_shot=starts)
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Piece:
+    """What is painted in one go: frames of one shot. A frame without a hole, met between pieces, is one by itself."""
+
+    window: tuple[Held, ...]
+    "what the engine is shown"
+    owed: tuple[int, int]
+    "positions painted, half-open"
+    core: int
+    "how many of those go out with this piece; the rest the next one paints again, to cross-fade"
+
+    @property
+    def held(self) -> tuple[Held, ...]:
+        """The frames owed."""
+        return self.window[slice(*self.owed)]
+
+    @property
+    def has_holes(self) -> bool:
+        return any(held.regions for held in self.held)
+
+
+class Keeper(Protocol):
+    """Keeps finished paint over the end of a run, if any: see `chain`."""
+
+    def find(self, piece: Piece) -> list[Paint] | None:
+        """What was painted for that very piece before."""
+
+    def keep(self, piece: Piece, paint: list[Paint]) -> None: ...
+
+
 def paint_frames(
-    frames: Iterable[Held], engine: Engine, grid: Grid, *, clock: StageClock, multiple_px: int = 1
-) -> Iterator[tuple[Held, tuple[Painted, ...]]]:
-    """Each frame in order, with its paint where it has a hole."""
+    frames: Iterable[Held],
+    engines: Sequence[Engine],
+    grid: Grid,
+    *,
+    clock: StageClock,
+    multiple_px: int = 1,
+    keeper: Keeper | None = None,
+) -> Generator[tuple[Held, Paint]]:
+    """Each frame in order, with its paint where it has a hole. Each engine paints one piece at a time."""
+
+    def paint(engine: Engine, piece: Piece) -> list[Paint]:
+        with clock.time("paint"):
+            return paint_piece(piece.window, piece.owed, engine, multiple_px=multiple_px)
+
+    waiting: list[Paint] = []  # the last piece's paint of the frames after its core
+    with closing(_painted(cut_pieces(frames, grid), engines, grid, paint, keeper)) as painted_pieces:
+        for piece, painted in painted_pieces:
+            for n in range(min(len(waiting), len(painted))):
+                painted[n] = _cross_fade(waiting[n], painted[n], (n + 1) / (len(waiting) + 1))
+            yield from zip(piece.held[: piece.core], painted, strict=False)
+            waiting = painted[piece.core :] if piece.has_holes else waiting[1:]
+            del piece, painted  # else their frames would live on while the next window is filled
+
+
+def _painted(
+    pieces: Iterable[Piece],
+    engines: Sequence[Engine],
+    grid: Grid,
+    paint: Callable[[Engine, Piece], list[Paint]],
+    keeper: Keeper | None,
+) -> Generator[tuple[Piece, list[Paint]]]:
+    """The pieces in order with their paint, which is made in one thread an engine or found with the keeper."""
+    idle = list(engines)
+    flying: deque[_Flying] = deque()
+
+    def landed() -> tuple[Piece, list[Paint]]:
+        piece, engine, call = flying[0]
+        painted = call if isinstance(call, list) else call.result()
+        flying.popleft()  # not before: leaving has to find what is still on its way
+        if engine is not None:
+            idle.append(engine)
+            if keeper is not None:
+                keeper.keep(piece, painted)
+        return piece, list(painted)
+
+    try:
+        for piece in pieces:
+            known = keeper.find(piece) if keeper is not None and piece.has_holes else None
+            if not piece.has_holes or known is not None:
+                flying.append((piece, None, known or [()]))
+            else:
+                flying.append((piece, engine := idle.pop(), Call(partial(paint, engine, piece), "paint")))
+            del piece
+            # Never more than the engines can paint at a time, nor more frames than so many pieces have.
+            while flying and (flying[0][1] is None or not idle or _frames_in(flying) >= len(engines) * grid.core):
+                yield landed()
+        while flying:
+            yield landed()
+    finally:
+        leave(call for _, _, call in flying if isinstance(call, Call))
+
+
+_Flying = tuple[Piece, Engine | None, Call[list[Paint]] | list[Paint]]
+"a piece, the engine that is busy with it, and its paint, sooner or later"
+
+
+def _frames_in(flying: Iterable[_Flying]) -> int:
+    return sum(piece.core for piece, _, _ in flying)
+
+
+def cut_pieces(frames: Iterable[Held], grid: Grid) -> Iterator[Piece]:
+    """All frames, divided into pieces, in order: by shots, holes and the grid alone."""
     source = iter(frames)
     window: deque[Held] = deque()  # of one shot, never longer than a piece with its margins
     before = 0  # frames at the window's head that have gone out already and serve as margin
-    waiting: list[tuple[Painted, ...]] = []  # the last piece's paint of the frames after its core
     following: Held | None = next(source, None)
 
     while following is not None or before < len(window):
@@ -82,33 +185,28 @@ def paint_frames(
             window.append(following)
             following = next(source, None)
         is_whole_shot = len(window) < wanted
-        if not window[before].regions:
-            yield window[before], ()
-            before, waiting = before + 1, waiting[1:]
-        else:
+        core = owed = 1
+        if window[before].regions:
             core = min(grid.core, len(window) - before)
             owed = min(core + grid.joint, len(window) - before)
             while core > 1 and not window[before + core - 1].regions:
                 core -= 1  # frames without a hole at the end cost nothing; the next piece begins behind them
             owed = owed if core == grid.core else core
-            with clock.time("paint"):
-                paint = paint_piece(list(window), (before, before + owed), engine, multiple_px=multiple_px)
-            for n in range(min(len(waiting), owed)):
-                paint[n] = _cross_fade(waiting[n], paint[n], (n + 1) / (len(waiting) + 1))
-            for n in range(core):
-                yield window[before + n], paint[n]
-            before, waiting = before + core, paint[core:]
+            # An engine without a margin looks at each frame by itself; others gain from all that is held anyway.
+            shown = tuple(window) if grid.margin else tuple(window)[: before + owed]
+            yield Piece(window=shown, owed=(before, before + owed), core=core)
+        else:
+            yield Piece(window=(window[before],), owed=(0, 1), core=1)
+        before += core
         if before == len(window) and is_whole_shot:
             window.clear()
-            before, waiting = 0, []
+            before = 0
         while before > grid.margin:
             window.popleft()
             before -= 1
 
 
-def paint_piece(
-    window: Sequence[Held], core: tuple[int, int], engine: Engine, *, multiple_px: int = 1
-) -> list[tuple[Painted, ...]]:
+def paint_piece(window: Sequence[Held], core: tuple[int, int], engine: Engine, *, multiple_px: int = 1) -> list[Paint]:
     """Paint of the window's frames in the half-open range `core`: one for each region.
 
     All frames of the window belong to one shot; those outside the core are there to be looked at.
@@ -129,55 +227,6 @@ def paint_piece(
                     cut(sheet.image, shared, region.box_xyxy[:2])[...] = cut(painting.images[n], shared, box[:2])
                     cut(sheet.origin, shared, region.box_xyxy[:2])[...] = cut(painting.origin[n], shared, box[:2])
     return sheets
-
-
-def crop_boxes(regions: Sequence[Region], width_px: int, height_px: int) -> list[Box]:
-    """The crops that one piece's engine is shown: holes near each other share one; each with its surroundings."""
-    marks = _coarse_grid(width_px, height_px)
-    for region in dict.fromkeys(regions):  # a still mask is one region for all its frames
-        x0, y0 = region.box_xyxy[:2]
-        ys, xs = np.nonzero(region.blank)
-        marks[(ys + y0) // _COARSE_PX, (xs + x0) // _COARSE_PX] = 1
-    return _crops_around(marks, max(region.largest_px for region in regions), width_px, height_px)
-
-
-def largest_crop_px(boxes: Iterable[Box], grow_px: int, width_px: int, height_px: int) -> int:
-    """Samples of the largest crop for holes inside those boxes, grown: what a plan reckons with."""
-    marks = _coarse_grid(width_px, height_px)
-    largest_px = 0
-    for box in boxes:
-        x0, y0, x1, y1 = grow_box(box, grow_px, width_px, height_px)
-        largest_px = max(largest_px, x1 - x0, y1 - y0)
-        marks[y0 // _COARSE_PX : -(-y1 // _COARSE_PX), x0 // _COARSE_PX : -(-x1 // _COARSE_PX)] = 1
-    return max((box_area(box) for box in _crops_around(marks, largest_px, width_px, height_px)), default=0)
-
-
-def _coarse_grid(width_px: int, height_px: int) -> NDArray[np.uint8]:
-    return np.zeros((-(-height_px // _COARSE_PX), -(-width_px // _COARSE_PX)), np.uint8)
-
-
-def _crops_around(marks: NDArray[np.uint8], hole_px: int, width_px: int, height_px: int) -> list[Box]:
-    """Crops around the marked cells of a coarse grid, with the surroundings that a hole of that size calls for."""
-    context = context_px(hole_px, height_px)
-    reach = -(-context // _COARSE_PX)
-    near = cv2.dilate(marks, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
-    count, groups = cv2.connectedComponents(near)
-    boxes = []
-    for group in range(1, count):
-        box = bounding_box((groups == group) & (marks > 0))
-        if box is not None:
-            x0, y0, x1, y1 = (side * _COARSE_PX for side in box)
-            boxes.append(grow_box((x0, y0, x1, y1), context, width_px, height_px))
-    return merge_boxes(boxes)
-
-
-def context_px(hole_px: int, height_px: int) -> int:
-    """How much of the surroundings an engine is shown on each side of a hole of that longest side.
-
-    Half the hole's size, so that camera motion can be told from its surroundings, and at least the band in which
-    motion next to a hole is not to be trusted (about 50 px at 240 lines, growing slower than the picture).
-    """
-    return int(max(40 + 0.05 * height_px, 0.5 * hole_px))
 
 
 def _clip(window: Sequence[Held], core: tuple[int, int], box: Box, height_px: int, multiple_px: int) -> Clip:
@@ -206,12 +255,13 @@ def _clip(window: Sequence[Held], core: tuple[int, int], box: Box, height_px: in
 
 
 def _empty_sheet(frame: Frame, region: Region) -> Painted:
-    image = frame.crop(region.box_xyxy)
-    image[region.blank] = 0
-    return Painted(image=image, origin=np.zeros(image.shape[:2], np.uint8))
+    """Paint of nothing yet: what lies outside the region's blank part is never used."""
+    assert frame.native is not None
+    image = np.zeros((*region.blank.shape, 3), np.uint8 if frame.native.layout.bit_depth == 8 else np.uint16)
+    return Painted(image=image, origin=np.zeros(region.blank.shape, np.uint8))
 
 
-def _cross_fade(old: tuple[Painted, ...], new: tuple[Painted, ...], share: float) -> tuple[Painted, ...]:
+def _cross_fade(old: Paint, new: Paint, share: float) -> Paint:
     """Two paintings of one frame: `share` of the new one; the origin of whichever weighs more."""
     return tuple(
         Painted(

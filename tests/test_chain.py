@@ -202,6 +202,76 @@ def test_the_same_command_writes_the_same_bytes(source: Path, mask: Path, tmp_pa
     assert outputs[0].read_bytes() == outputs[1].read_bytes()
 
 
+def test_one_two_and_four_workers_write_the_same_bytes(tmp_path: Path):
+    scene = render("pan", width_px=128, height_px=96, frames=60)
+    there_and_back = [*range(60), *range(58, 0, -1)]
+    pictures = (scene.images[there_and_back[n % 118]] for n in range(150))
+    write_clip(tmp_path / "in.mkv", pictures, codec="ffv1", crf=None)
+    found = {}
+    for workers in (1, 2, 4):
+        output = tmp_path / f"{workers}.mkv"
+        report = cleanplate.remove(
+            tmp_path / "in.mkv", box=["40,20,60,50@0-3.2", "80,40,100,60@4-"], output=output, workers=workers
+        )
+        assert report.grid.workers == workers
+        assert report.pieces == 3
+        found[workers] = output.read_bytes()
+    assert found[1] == found[2] == found[4]
+
+
+def test_a_piece_is_painted_while_the_one_before_is_encoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    from cleanplate.paint.opencv import Telea
+    from cleanplate.save.writer import VideoWriter
+
+    scene = render("logo-still", width_px=128, height_px=96, frames=40)
+    write_clip(tmp_path / "in.mkv", scene.images, codec="ffv1", crf=None)
+    second = threading.Event()
+    painted, fill, write = [], Telea.fill, VideoWriter.write
+    was_painting = []
+
+    def telling_fill(self: Telea, clip):
+        painted.append(clip.start)
+        if len(painted) == 2:
+            second.set()
+        return fill(self, clip)
+
+    def waiting_write(self: VideoWriter, frame: Frame) -> None:
+        if frame.index == 20:  # of the first piece, which has 32
+            was_painting.append(second.wait(20))
+        write(self, frame)
+
+    monkeypatch.setattr(Telea, "fill", telling_fill)
+    monkeypatch.setattr(VideoWriter, "write", waiting_write)
+    cleanplate.remove(tmp_path / "in.mkv", box="40,20,60,50", output=tmp_path / "out.mkv", engine="opencv-telea")
+    assert was_painting == [True]
+
+
+def test_only_what_is_near_a_hole_is_converted(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Neither frames without a hole nor what is far from it is ever turned into RGB, nor back."""
+    import cleanplate.base.color
+    import cleanplate.paste
+
+    converted: list[tuple[int, int]] = []
+
+    def counting(convert, where: int):
+        def count(picture, *more):
+            box = (picture, *more)[where]
+            converted.append((box[2] - box[0], box[3] - box[1]))
+            return convert(picture, *more)
+
+        return count
+
+    to_rgb, from_rgb = cleanplate.base.color.to_rgb, cleanplate.base.color.from_rgb
+    monkeypatch.setattr(cleanplate.base.color, "to_rgb", counting(to_rgb, 1))
+    monkeypatch.setattr(cleanplate.paste, "to_rgb", counting(to_rgb, 1))
+    monkeypatch.setattr(cleanplate.paste, "from_rgb", counting(from_rgb, 1))
+    cleanplate.remove(source, box="20,20,30,30@0.2-0.4", output=tmp_path / "out.mkv", engine="opencv-telea")
+    # 5 frames with a hole: what the engine is shown, and what paste sees, there and back twice
+    assert len([size for size in converted if size != (1, 1)]) == 5 * 4
+    assert max(width for width, _ in converted) < 192 / 1.5
+    assert sum(size == (1, 1) for size in converted) <= 1
+
+
 def test_the_two_passes_give_what_remove_gives(source: Path, mask: Path, tmp_path: Path):
     whole, parted = tmp_path / "whole.mkv", tmp_path / "parted.mkv"
     cleanplate.remove(source, mask=mask, output=whole, engine="opencv-telea")
@@ -303,7 +373,7 @@ def test_an_engine_that_fails_leaves_no_thread_and_no_file(
     source: Path, mask: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """The decoder's thread has to end before its file is closed: else the process dies in the decoder."""
-    from cleanplate.decode.reader import FileReader
+    from cleanplate.decode.file import FileReader
     from cleanplate.paint.opencv import Telea
 
     alive: list[list[str]] = []

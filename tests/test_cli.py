@@ -225,7 +225,10 @@ def test_a_stopped_run_leaves_nothing_behind(how: signal.Signals, tmp_path: Path
     assert process.returncode == 130
     assert "stopped; no output was written" in err
     assert "Traceback" not in err
-    assert [path.name for path in tmp_path.iterdir()] == ["long.mp4"]
+    assert not list(tmp_path.glob(".out.mp4*part*"))
+    is_kept = (tmp_path / ".out.mp4.job").exists()
+    assert ("type the same command again to go on" in err) == is_kept
+    assert {path.name for path in tmp_path.iterdir()} - {".out.mp4.job"} == {"long.mp4"}
 
 
 @pytest.mark.parametrize("name", ["a[b]", "x[/red]"])

@@ -10,9 +10,10 @@ import pytest
 from cleanplate.base.plan import Grid
 from cleanplate.base.report import StageClock
 from cleanplate.base.types import Clip, Frame, Painting, PlaneLayout, Planes
+from cleanplate.crops import context_px, crop_boxes
 from cleanplate.paint.engine import Engine
 from cleanplate.paste import regions_of
-from cleanplate.pieces import Held, context_px, crop_boxes, paint_frames
+from cleanplate.pieces import Held, paint_frames
 
 LAYOUT = PlaneLayout(pixel_format="gbrp", model="rgb", bit_depth=8, full_range=True, matrix=0)
 HEIGHT, WIDTH = 48, 64
@@ -62,7 +63,7 @@ def box_hole(x0: int = 20, y0: int = 10, x1: int = 30, y1: int = 20) -> np.ndarr
 
 
 def run(held: list[Held], engine: Engine, grid: Grid = GRID, multiple_px: int = 1):
-    return list(paint_frames(held, engine, grid, clock=StageClock(), multiple_px=multiple_px))
+    return list(paint_frames(held, [engine], grid, clock=StageClock(), multiple_px=multiple_px))
 
 
 def seen_frames(clip: Clip) -> list[int]:

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from cleanplate.base.threads import Sink, prefetch
+from cleanplate.base.threads import Call, Sink, is_any_left, leave, prefetch
 
 
 def test_prefetch_keeps_order_and_never_runs_far_ahead():
@@ -69,10 +69,11 @@ def test_sink_raises_what_the_consumer_raised():
 
 
 def test_sink_drops_the_rest_when_an_exception_is_on_its_way():
-    leaving = threading.Event()
+    leaving, is_busy = threading.Event(), threading.Event()
     got = []
 
     def consume(item):
+        is_busy.set()
         leaving.wait(10)
         time.sleep(0.05)  # by now the sink knows of the exception
         got.append(item)
@@ -81,6 +82,7 @@ def test_sink_drops_the_rest_when_an_exception_is_on_its_way():
         with Sink(consume, 8, "test") as sink:
             for n in range(8):
                 sink.put(n)
+            is_busy.wait(10)
             threading.Timer(0.2, leaving.set).start()
             raise ZeroDivisionError
 
@@ -94,16 +96,21 @@ def test_sink_interrupted_while_leaving_still_joins_its_thread():
     """Ctrl-C while the last items are consumed: what they are written to is closed only afterwards."""
     done: list[int] = []
     ended: list[float] = []
+    sinks: list[Sink[int]] = []
 
     def consume(item):
         if item == 0:
             signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
-            time.sleep(0.5)
+            until = time.monotonic() + 10
+            while not sinks[0]._drop and time.monotonic() < until:  # a busy machine may take its time to interrupt
+                time.sleep(0.01)
+            time.sleep(0.1)
         done.append(item)
         ended.append(time.monotonic())
 
     def feed():
         with Sink(consume, 8, "test") as sink:
+            sinks.append(sink)
             for n in range(5):
                 sink.put(n)
 
@@ -115,3 +122,20 @@ def test_sink_interrupted_while_leaving_still_joins_its_thread():
     assert max(ended) <= left
     assert not [thread for thread in threading.enumerate() if thread.name == "test"]
     assert len(done) < 5
+
+
+def test_a_call_gives_its_result_or_raises_its_error():
+    assert Call(lambda: 7, "test").result() == 7
+    with pytest.raises(ZeroDivisionError):
+        Call(lambda: 1 // 0, "test").result()
+    assert not [thread for thread in threading.enumerate() if thread.name == "test"]
+
+
+def test_calls_that_take_long_are_left_to_themselves():
+    go_on = threading.Event()
+    calls = [Call(lambda: go_on.wait(30), "test") for _ in range(3)]
+    leave([*calls, Call(lambda: True, "test")])
+    assert is_any_left()
+    go_on.set()
+    assert all(call.result() for call in calls)
+    assert not is_any_left()

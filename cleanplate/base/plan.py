@@ -10,17 +10,33 @@ from dataclasses import dataclass
 
 _PROGRAM_BYTES = 300 * 1024**2
 "interpreter, libraries and compiled kernels, measured at 210-280 MiB"
-_FRAMES_IN_CODECS = 48
-"frames the decoder and the encoder's look-ahead (40 for x264's medium preset) hold together"
 _QUEUE_BYTES = 100 * 1024**2
 _QUEUE_FRAMES = 32
 "longest queue: long enough that the encoder works on while a piece is painted (1080p: 5 % less time than with 8)"
-_PLANNED_SHARE = 0.8
-"of the budget: peaks came out up to 15 % a frame above the plan (1080p, moving hole), from the allocator's leftovers"
+_PLANNED_SHARE = 0.92
+"of the budget; the rest is for the allocator's leftovers"
 _JOINT_FRAMES = 4
 "frames painted by both neighbours and cross-faded: enough to hide a step, 4 % of a full piece"
+_FEWEST_QUEUED = 3
 _FEWEST_CORE = 8
 _FEWEST_MARGIN = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forecast:
+    """What a run is expected to take, from the headers and the masks alone: shot cuts are not known yet."""
+
+    grid: Grid
+    frames: int
+    holed_frames: int
+    pieces: int
+    "at least: each shot cut between frames with holes adds up to one"
+    memory_bytes: int
+    "at the peak, the program included"
+    disk_bytes: int
+    "beside the output until the run is done: finished pieces, not packed, and a result as large as the input"
+    seconds: float
+    "on cores like those it was measured on (see forecast.py), with nothing else to do"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +52,9 @@ class Grid:
     queue: int
     "decoded ahead, and as many waiting for the encoder"
     memory_bytes: int
-    "what a piece of this length is expected to take, the program included"
+    "what pieces of this length are expected to take, the program included"
+    workers: int = 1
+    "pieces painted at a time: as many as were asked for and fit into the budget; changes no byte of the result"
 
 
 def plan_grid(
@@ -46,30 +64,44 @@ def plan_grid(
     crop_px: int,
     crop_bytes_per_px: int,
     frame_bytes: int,
+    frames_in_codecs: int,
     budget_bytes: int,
+    workers: int = 1,
 ) -> Grid:
-    """The longest piece that the budget allows, up to what the engine asks for.
+    """The longest piece that the budget allows, up to what the engine asks for, and then the workers it allows.
 
     crop_px: samples of the largest crop; crop_bytes_per_px: memory a crop sample takes in the engine, images and hole
-    included; frame_bytes: one full frame in the file's own samples. Where even the shortest piece is over the budget,
+    included; frame_bytes: one full frame in the file's own samples; frames_in_codecs: how many frames' worth
+    decoder and encoder hold together. Where even the shortest piece is over the budget,
     that one is returned: `memory_bytes` tells.
     """
     joint = min(_JOINT_FRAMES, margin_frames)
     queue = max(2, min(_QUEUE_FRAMES, _QUEUE_BYTES // max(frame_bytes, 1)))
 
-    def needed(core: int, margin: int) -> int:
+    def needed(core: int, margin: int, workers: int = 1) -> int:
         clip = (core + joint + 2 * margin) * crop_px * crop_bytes_per_px
-        held = (core + joint + 2 * margin + 2 * queue + _FRAMES_IN_CODECS) * frame_bytes
-        return _PROGRAM_BYTES + clip + held
+        held = (workers * core + joint + 2 * margin + 2 * queue + frames_in_codecs) * frame_bytes
+        return _PROGRAM_BYTES + workers * clip + held
 
     core, margin = core_frames, margin_frames
     usable = _PLANNED_SHARE * budget_bytes
     while needed(core, margin) > usable and (core > _FEWEST_CORE or margin > min(_FEWEST_MARGIN, margin_frames)):
-        # The margin is worth more than the core as long as the core is the longer one: it costs time, not quality.
-        if core > max(margin, _FEWEST_CORE):
+        # Queues cost a little time, the core some more (its margins are looked at again), the margin quality.
+        if queue > _FEWEST_QUEUED:
+            queue -= 1
+        elif core > max(margin, _FEWEST_CORE):
             core -= 1
         elif margin > min(_FEWEST_MARGIN, margin_frames):
             margin -= 1
         else:
             core -= 1
-    return Grid(core=core, margin=margin, joint=min(joint, margin), queue=queue, memory_bytes=needed(core, margin))
+    while workers > 1 and needed(core, margin, workers) > usable:
+        workers -= 1
+    return Grid(
+        core=core,
+        margin=margin,
+        joint=min(joint, margin),
+        queue=queue,
+        memory_bytes=needed(core, margin, workers),
+        workers=workers,
+    )

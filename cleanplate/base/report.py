@@ -14,7 +14,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from cleanplate.base.plan import Grid
+from cleanplate.base.plan import Forecast, Grid
 from cleanplate.base.settings import Job
 
 
@@ -48,7 +48,13 @@ class Report:
     "of those, the share copied from where the video shows it; None where there are none"
     invented_share: float | None
     shots: int
+    pieces: int
+    "painted, by this run or one before it"
+    pieces_taken_over: int
+    "of those, the ones that a stopped run had finished"
     grid: Grid
+    expected: Forecast
+    "what was foretold; compare with `pieces`, `peak_memory_bytes` and `seconds['total']`"
     seconds: dict[str, float]
     "busy seconds by stage; stages overlap, so they may add up to more than `total`"
     peak_memory_bytes: int | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -11,6 +12,17 @@ from typing import Any
 from cleanplate.base.errors import UsageError
 
 MEMORY_DEFAULT_BYTES = 2 * 1024**3
+
+
+_UNITS = {"": 1024**2, "m": 1024**2, "g": 1024**3}
+
+
+def parse_memory(text: str) -> int:
+    """Bytes from `2G`, `1500M` or plain MiB. Raises `UsageError` for anything else."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([mg]?)(?:i?b)?", text.strip().lower(), re.ASCII)
+    if found is None:
+        raise UsageError(f"--memory is '{text}', which is no amount of memory; write it like 2G or 1500M")
+    return int(float(found[1]) * _UNITS[found[2]])
 
 
 def feather_for(feather_px: int | None, grow_px: int) -> int:
@@ -65,6 +77,8 @@ class Job:
     device: str = "cpu"
     memory_bytes: int = MEMORY_DEFAULT_BYTES
     verify: bool = False
+    workers: int = 1
+    "pieces painted at a time, where memory allows; the result does not depend on it"
 
     def __post_init__(self) -> None:
         check_grow(self.grow_px, self.feather_px)
@@ -72,3 +86,5 @@ class Job:
             raise UsageError(f"--rate is {self.rate}, but must be above 0 frames a second")
         if self.memory_bytes < 256 * 1024**2:
             raise UsageError(f"--memory is {self.memory_bytes / 1024**2:.0f} MiB, but at least 256 MiB are needed")
+        if not 1 <= self.workers <= 64:
+            raise UsageError(f"--workers is {self.workers}, but must lie between 1 and 64")

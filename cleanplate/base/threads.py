@@ -1,15 +1,20 @@
-"""Two bounded, named hand-overs between threads. An exception on one side is raised again on the other."""
+"""Bounded, named hand-overs between threads. An exception on one side is raised again on the other."""
 
 from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Generator, Iterable
 from types import TracebackType
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
 _END = object()
+_PATIENCE_S = 1.0
+"how long work that is not wanted any more is waited for: a person who pressed Ctrl-C sits there"
+_left: list[threading.Thread] = []
+"threads at work that nobody waits for"
 
 
 def prefetch(items: Iterable[T], length: int, name: str) -> Generator[T]:
@@ -132,3 +137,44 @@ class Sink(Generic[T]):
             raise
         if self._error is not None and kind is None:
             raise self._error
+
+
+class Call(Generic[T]):
+    """Work on its way in a thread of that name."""
+
+    def __init__(self, work: Callable[[], T], name: str) -> None:
+        self._done = threading.Event()
+        self._result: T | _Raised | None = None
+        self._thread = threading.Thread(target=self._run, args=(work,), name=name, daemon=True)
+        self._thread.start()
+
+    def _run(self, work: Callable[[], T]) -> None:
+        try:
+            self._result = work()
+        except BaseException as error:
+            self._result = _Raised(error)
+        finally:
+            self._done.set()
+
+    def result(self) -> T:
+        """What the work gave, when it is done. Raises what it raised."""
+        self._done.wait()  # Ctrl-C gets through, also while the work sits in a library's loop
+        self._thread.join()
+        if isinstance(self._result, _Raised):
+            raise self._result.error
+        return self._result  # type: ignore[return-value]
+
+
+def leave(calls: Iterable[Call[T]]) -> None:
+    """Their results are not wanted any more. No thread can be stopped: one that goes on for long is left to itself."""
+    until = time.monotonic() + _PATIENCE_S
+    for call in calls:
+        if call._done.wait(max(until - time.monotonic(), 0)):
+            call._thread.join()
+        else:
+            _left.append(call._thread)
+
+
+def is_any_left() -> bool:
+    """Whether a thread is still at work that nobody waits for: Python would not end before it, at its worst minutes."""
+    return any(thread.is_alive() for thread in _left)

@@ -32,7 +32,7 @@ def open_container(path: Path) -> InputContainer:
     """The file, opened for reading; it cannot lead FFmpeg to other files or addresses. Raises `MediaError`."""
     options = {"protocol_whitelist": "file", "format_whitelist": _KINDS}
     try:
-        return av.open(f"file:{path}", container_options=options)
+        return av.open(f"file:{path}", container_options=options, metadata_errors="replace")
     except av.ArgumentError as error:
         raise MediaError(f"'{path}' is not a video file of a kind that is read; give an MP4, MOV or MKV") from error
     except (av.FFmpegError, UnicodeDecodeError) as error:
@@ -44,8 +44,9 @@ def main_video(container: InputContainer, path: Path) -> VideoStream:
     for stream in container.streams.video:
         if not stream.disposition & Disposition.attached_pic and stream.codec_context is not None:
             return stream
-    kinds = sorted({stream.type for stream in container.streams})
-    raise MediaError(f"'{path}' has no video that can be decoded, only {' and '.join(kinds) or 'nothing'}")
+    kinds = sorted({stream.type for stream in container.streams} - {"video", "unknown"})
+    others = f", only {' and '.join(kinds)}" if kinds else ""
+    raise MediaError(f"'{path}' has no video that can be decoded{others}; check it with a player")
 
 
 def reason(error: Exception) -> str:
@@ -101,7 +102,7 @@ def _other(stream: Any) -> Stream:
     return Stream(
         index=stream.index,
         kind=stream.type,
-        codec=context.codec.canonical_name if context is not None else (stream.name or "unknown"),
+        codec=context.codec.canonical_name if context is not None else getattr(stream, "name", None) or "unknown",
         language=stream.language,
     )
 

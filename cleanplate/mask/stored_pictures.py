@@ -175,7 +175,8 @@ def _open(path: Path) -> tuple[av.container.InputContainer, av.video.stream.Vide
             "give a PNG, a folder of PNGs or a mask video"
         ) from error
     streams = container.streams.video
-    if not streams or not 0 < streams[0].width * streams[0].height <= MAX_PIXELS:
+    has_decoder = bool(streams) and streams[0].codec_context is not None
+    if not has_decoder or not 0 < streams[0].width * streams[0].height <= MAX_PIXELS:
         container.close()
         raise MaskError(
             f"the mask {path} has no video stream of at most {MAX_PIXELS // 2**20} million pixels; give another file"

@@ -46,6 +46,8 @@ class EngineSpec:
     "frames shown before and after the core"
     bytes_per_px: int
     "working memory a pixel of one frame of the clip, beside the clip itself"
+    core_seconds_per_mpx: float = 0.1
+    "work for a megapixel of crop in one frame, for the forecast (measured as told in forecast.py)"
     multiple_px: int = 1
     "height and width must be multiples of this"
     extra: str | None = None
@@ -64,6 +66,7 @@ ENGINES: dict[str, EngineSpec] = {
         core_frames=64,
         margin_frames=30,
         bytes_per_px=8,  # measured: 9 at 240 lines with a hole of 30 %, 3-4 at 1080 lines, where it matters
+        core_seconds_per_mpx=0.15,
     ),
     "opencv-telea": EngineSpec(
         where="cleanplate.paint.opencv:Telea",
@@ -71,6 +74,7 @@ ENGINES: dict[str, EngineSpec] = {
         core_frames=32,
         margin_frames=0,
         bytes_per_px=12,
+        core_seconds_per_mpx=0.065,
     ),
     "opencv-ns": EngineSpec(
         where="cleanplate.paint.opencv:NavierStokes",
@@ -78,6 +82,7 @@ ENGINES: dict[str, EngineSpec] = {
         core_frames=32,
         margin_frames=0,
         bytes_per_px=12,
+        core_seconds_per_mpx=0.065,
     ),
 }
 

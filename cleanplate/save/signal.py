@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
+from av.container import InputContainer
 from av.filter import Graph
 from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
@@ -46,8 +49,7 @@ def signal_options(info: VideoInfo, plan: EncodePlan, source: VideoStream | None
 def _hdr(path: Path, index: int) -> tuple[list[str], list[str]]:
     """x265's parameters for the first picture's static metadata (SMPTE ST 2086, CTA-861.3); dynamic kinds found."""
     with open_source(path) as container:
-        picture: Any = next(container.decode(container.streams[index]))
-        found = picture.side_data
+        found = _first_picture(container, container.streams[index]).side_data
     params = []
     if (display := found.get("MASTERING_DISPLAY_METADATA")) is not None:
         numbers = np.frombuffer(display, np.int32)  # 3 primaries (R, G, B), white, min, max: 10 fractions; 2 flags
@@ -60,6 +62,15 @@ def _hdr(path: Path, index: int) -> tuple[list[str], list[str]]:
         brightest, average = np.frombuffer(light, np.uint32)[:2]
         params.append(f"max-cll={brightest},{average}")
     return params, [name for kind, name in _DYNAMIC.items() if found.get(kind) is not None]
+
+
+def _first_picture(container: InputContainer, stream: Any) -> Any:
+    """The first picture that can be decoded; there is one, for the whole video has been opened before."""
+    for packet in container.demux(stream):
+        with suppress(av.FFmpegError):
+            if pictures := packet.decode():
+                return pictures[0]
+    return VideoFrame()
 
 
 def field_marker(info: VideoInfo, plan: EncodePlan, width: int, height: int) -> Callable[[VideoFrame], VideoFrame]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from fractions import Fraction
 from math import lcm
 from pathlib import Path
@@ -21,6 +22,8 @@ from cleanplate.save.subtitles import add_text_stream, is_blank
 _OWN_TAGS = {"encoder", "duration"}
 _MP4_BRANDS = {"major_brand", "minor_version", "compatible_brands"}
 _COVERS = {"png": ("cover.png", "image/png"), "mjpeg": ("cover.jpg", "image/jpeg")}
+_MOST_ERRORS = 64
+"reads that may fail before the rest of a damaged source is given up"
 _STATISTICS = ("bps", "number_of_", "_statistics")
 # Tags an MP4 file has a place for. With any other, all are written as QuickTime keys, which lose none.
 _MP4_TAGS = {
@@ -69,6 +72,7 @@ class CopiedStreams:
         self._packets: Iterator[Packet[Any]] | None = None
         self._next: Packet[Any] | None = None
         self._early = Fraction(0)  # the earliest time before zero
+        self._dropped: dict[int, int] = {}
         self._recode: dict[int, Callable[[bytes], bytes]] = {}
         self._container = output.format.name
         self._is_same_kind = self._container in source.format.name.split(",")
@@ -137,7 +141,17 @@ class CopiedStreams:
             text.time_base = packet.time_base
             packet = text
         packet.stream = self._targets[index]
-        self._output.mux(packet)
+        try:
+            self._output.mux(packet)
+        except (av.ArgumentError, av.InvalidDataError):  # a time that falls, or what is no packet of this codec
+            self._dropped[index] = self._dropped.get(index, 0) + 1
+
+    def _read(self, wanted: Sequence[Any]) -> Iterator[Packet[Any]]:
+        """The packets of those streams, also behind a damaged place; decoding has told of the damage."""
+        for _ in range(_MOST_ERRORS):
+            with suppress(av.FFmpegError):
+                yield from self._source.demux(wanted)
+                return
 
     def copy_tags(self) -> None:
         """Chapters and tags of the whole file."""
@@ -152,7 +166,7 @@ class CopiedStreams:
                 if stream.index not in self._targets:
                     stream.discard = Discard.all
             wanted = [self._source.streams[index] for index in self._targets]
-            self._packets = self._source.demux(wanted) if wanted else iter(())
+            self._packets = self._read(wanted) if wanted else iter(())
             self._next = next(self._packets, None)
         while self._next is not None:
             packet = self._next
@@ -162,6 +176,11 @@ class CopiedStreams:
             if packet.size:
                 self._copy(packet)
             self._next = next(self._packets, None)
+        if seconds is None:
+            self.warnings += [
+                f"damaged packets of stream {index} ({self._source.streams[index].type}) were left out: {count}"
+                for index, count in self._dropped.items()
+            ]
         if seconds is None and self._early < 0:
             self.warnings.append(
                 f"sound begins before zero, which Matroska cannot hold: everything starts "
@@ -180,7 +199,7 @@ def unheld_sound(path: Path, container: str) -> tuple[int, str] | None:
 
 def open_source(path: Path) -> InputContainer:
     """The source once more, for what is copied; decoding has shown that it is a video."""
-    return av.open(f"file:{path}", container_options={"protocol_whitelist": "file"})
+    return av.open(f"file:{path}", container_options={"protocol_whitelist": "file"}, metadata_errors="replace")
 
 
 def _is_held(container: str, stream: Any) -> bool:
@@ -196,4 +215,8 @@ def _is_held(container: str, stream: Any) -> bool:
 
 
 def _codec(stream: Any) -> str:
-    return str(stream.codec_context.codec.canonical_name if stream.codec_context else stream.name or "unknown")
+    return str(
+        stream.codec_context.codec.canonical_name
+        if stream.codec_context
+        else getattr(stream, "name", None) or "unknown"
+    )

@@ -7,6 +7,7 @@ with VideoWriter("out.mp4", video.info, Encode()) as writer:
 
 from __future__ import annotations
 
+import glob
 import os
 import secrets
 import shutil
@@ -143,6 +144,20 @@ class VideoWriter:
         except (av.FFmpegError, OSError) as error:
             reason = getattr(error, "strerror", None) or error
             raise MediaError(f"'{self._output}' could not be written: {reason}") from error
+
+
+def encoder_for(output: Path, info: VideoInfo, encode: Encode) -> str:
+    """FFmpeg's name of the encoder the result is going to be written with, or png."""
+    return plan_encode(output, info, encode).encoder if output.suffix else "png"
+
+
+def remove_leftovers(output: Path) -> None:
+    """Remove the unfinished files of runs that were killed; for whoever knows that no run is writing this output."""
+    for part in output.absolute().parent.glob(f".{glob.escape(output.name)}.*.part{glob.escape(output.suffix)}"):
+        if part.is_dir():
+            shutil.rmtree(part, ignore_errors=True)
+        else:
+            part.unlink(missing_ok=True)
 
 
 def _part_beside(output: Path) -> Path:

@@ -14,8 +14,9 @@ from cleanplate.base.plan import plan_grid
 from cleanplate.base.report import StageClock
 from cleanplate.base.settings import MEMORY_DEFAULT_BYTES
 from cleanplate.base.types import Frame, Labels, Painting, PlaneLayout, Planes
+from cleanplate.crops import largest_crop_px
 from cleanplate.paint.engine import engine_spec, make_engine
-from cleanplate.pieces import hold, largest_crop_px, paint_frames
+from cleanplate.pieces import hold, paint_frames
 
 
 def fill(
@@ -58,6 +59,7 @@ def fill(
         crop_px=largest_crop_px([whole], 0, width, height),
         crop_bytes_per_px=3 * images.dtype.itemsize + 1 + spec.bytes_per_px,
         frame_bytes=0,  # the caller holds the frames already
+        frames_in_codecs=0,
         budget_bytes=memory_bytes,
     )
     clock = StageClock()
@@ -65,7 +67,7 @@ def fill(
     origin = np.zeros(holes.shape, np.uint8)
     held_frames = hold(frames(), grow_px=0, feather_px=0, clock=clock)
     ready = make_engine(engine, options, device)
-    for held, painted in paint_frames(held_frames, ready, grid, clock=clock, multiple_px=spec.multiple_px):
+    for held, painted in paint_frames(held_frames, [ready], grid, clock=clock, multiple_px=spec.multiple_px):
         index = held.frame.index
         for region, paint in zip(held.regions, painted, strict=True):
             cut(filled[index], region.box_xyxy)[region.blank] = paint.image[region.blank]

@@ -5,21 +5,20 @@ report = remove("in.mp4", mask="mask.png", output="out.mp4")
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from cleanplate.base.errors import UsageError
 from cleanplate.base.names import refuse_inputs
 from cleanplate.base.report import Report, StageClock, Watch
 from cleanplate.base.settings import MEMORY_DEFAULT_BYTES, Encode, Job, feather_for
 from cleanplate.base.types import Box
 from cleanplate.chain import MaskPass, run
-from cleanplate.decode.reader import open_video
+from cleanplate.decode.reader import VideoReader, open_video
+from cleanplate.journal.facts import Facts, fingerprint, job_facts
+from cleanplate.journal.folder import JobFolder
 from cleanplate.mask.maker import MaskSource, Points
 from cleanplate.mask.stored import MaskSummary
 from cleanplate.mask.stored import make_masks as store_masks
@@ -50,6 +49,8 @@ def remove(
     rate: Fraction | int | None = None,
     memory_bytes: int = MEMORY_DEFAULT_BYTES,
     verify: bool = False,
+    workers: int = 1,
+    fresh: bool = False,
     watch: Watch | None = None,
 ) -> Report:
     """Paint what the masks cover, everywhere else leave the video as it is, and prove it.
@@ -58,6 +59,8 @@ def remove(
     mask: pictures, folders or videos of masks; box: (x0, y0, x1, y1); polygon: ((x, y), ...); each one or several, also
     as text with the time it holds: "mask.png@00:03-00:07". invert: masks from files mark what is to stay.
     grow_px, feather_px: how far the hole is grown, and how much of that is blended (None: 2, or grow_px if smaller).
+    workers: pieces painted at a time; the result does not depend on it. fresh: throw away what an earlier, stopped run
+    of the same output left in its job folder, where else this one goes on from it.
 
     Raises `UsageError` (also `MaskError`) for what cannot be asked for, `MediaError` for files that cannot be read or
     written. On any error the output is not written and the input is as it was.
@@ -75,25 +78,34 @@ def remove(
         rate=None if rate is None else Fraction(rate),
         memory_bytes=memory_bytes,
         verify=verify,
+        workers=workers,
     )
-    engine_options(engine, job.options)
+    ready = engine_options(engine, job.options)
     sources = mask_sources(mask, box, polygon)
     refuse_inputs(output, [source.path for source in sources if source.path is not None])
-    made = MaskPass(
-        clock=StageClock(),
-        warnings=[],
-        removed=[f"all but {source}" if invert and source.path else str(source) for source in sources],
-    )
+    removed = [f"all but {source}" if invert and source.path else str(source) for source in sources]
     with open_video(job.video, job.rate) as reader:
         check_output(output, reader.info, job.encode)  # before any work is done
-        folder = _work_folder(output)
-        try:
+        with JobFolder(output, fresh=fresh) as folder:
+            folder.claim(job_facts(job, ready, _mask_facts(sources, removed)))
+            made = MaskPass(clock=StageClock(), removed=removed, folder=folder)
             with made.clock.time("mask"):
-                times = reader.timestamps()
-                store_masks(sources, reader.info, times, folder, invert=invert, warn=made.warnings.append, watch=watch)
-            return run(replace(job, masks=folder), watch, made)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+                made.warnings.extend(_masks_in(folder, sources, reader, invert, watch))
+            return run(replace(job, masks=folder.masks), watch, made)
+
+
+def _masks_in(
+    folder: JobFolder, sources: Sequence[MaskSource], reader: VideoReader, invert: bool, watch: Watch | None
+) -> list[str]:
+    """The mask pass, unless an earlier run has done it. Returns the sentences about what had to be repaired."""
+    before = folder.stored_masks()
+    if before is not None:
+        return before
+    warnings: list[str] = []
+    times = reader.timestamps()
+    store_masks(sources, reader.info, times, folder.masks, invert=invert, warn=warnings.append, watch=watch)
+    folder.seal_masks(warnings)
+    return warnings
 
 
 def make_masks(
@@ -120,14 +132,13 @@ def make_masks(
     return summary, warnings
 
 
-def _work_folder(output: Path) -> Path:
-    """A new folder beside the output. Raises `UsageError` where none can be made, root's rights or not."""
-    try:
-        return Path(tempfile.mkdtemp(prefix=f".{output.name}.", suffix=".masks", dir=output.parent))
-    except OSError as error:
-        raise UsageError(
-            f"nothing can be written into '{output.parent}' ({error.strerror}); choose another folder for the output"
-        ) from error
+def _mask_facts(sources: Sequence[MaskSource], removed: Sequence[str]) -> Facts:
+    """What the masks are made of."""
+    facts = {"what is to be removed": "; ".join(removed)}
+    for source in sources:
+        if source.path is not None and source.path.exists():  # the mask pass says what it misses
+            facts[f"the mask '{source.path}'"] = fingerprint(source.path)
+    return facts
 
 
 def mask_sources(mask: Paths, box: Boxes, polygon: Polygons) -> list[MaskSource]:

@@ -52,7 +52,15 @@ Feather = Annotated[
         show_default="2",
     ),
 ]
-Memory = Annotated[int, typer.Option("--memory", help="Memory to plan for, in MiB.", rich_help_panel=_PAINT)]
+Memory = Annotated[
+    str, typer.Option("--memory", help="Memory to stay below, like 2G or 1500M.", rich_help_panel=_PAINT)
+]
+Workers = Annotated[
+    int, typer.Option("--workers", help="Pieces painted at a time, where memory allows.", rich_help_panel=_PAINT)
+]
+Fresh = Annotated[
+    bool, typer.Option("--fresh", help="Start over, where a stopped run left finished pieces.", rich_help_panel=_PAINT)
+]
 Codec = Annotated[
     str | None,
     typer.Option(

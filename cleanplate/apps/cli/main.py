@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import wraps
 from typing import Annotated, Any
 
 import typer
@@ -13,12 +15,35 @@ from rich.text import Text
 
 from cleanplate.apps.cli import bench, facts, look, measure, screen, work
 from cleanplate.base.errors import CleanplateError
+from cleanplate.base.threads import is_any_left
 
 # click's UsageError, of whichever click this typer uses: newer ones carry their own.
 _WordsError: Any = typer.BadParameter.__base__
 
 _STOPPED = 130
 "exit code after Ctrl-C, as shells have it; also after a polite kill"
+
+
+class _StoppedError(CleanplateError):
+    """Ctrl-C, told with what the run has to say about going on: newer typers drop the exception itself."""
+
+    exit_code = _STOPPED
+
+
+def _stoppable(command: Callable[..., None]) -> Callable[..., None]:
+    @wraps(command)
+    def stopped_with_a_word(*given: Any, **flags: Any) -> None:
+        try:
+            command(*given, **flags)
+        except KeyboardInterrupt as stop:
+            raise _StoppedError("stopped; no output was written" + _notes(stop)) from stop
+
+    return stopped_with_a_word
+
+
+def _notes(error: BaseException) -> str:
+    return "".join(f"; {note}" for note in getattr(error, "__notes__", ()))
+
 
 app = typer.Typer(
     help="Take things out of video: look first, invent last, and prove that nothing else was touched.",
@@ -28,15 +53,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 _COMMANDS = (
-    *(work.remove, work.mask, work.fill),
+    *(work.remove, work.mask, work.fill, work.plan),
     *(look.preview, look.compare, measure.score),
     *(facts.engines, facts.weights, facts.doctor),
 )
 for command in _COMMANDS:
-    app.command()(command)
+    app.command()(_stoppable(command))
 benches = typer.Typer(help="Measure engines, trackers and speed, always in the same way.", no_args_is_help=True)
 for bench_command in bench.COMMANDS:
-    benches.command()(bench_command)
+    benches.command()(_stoppable(bench_command))
 app.add_typer(benches, name="bench")
 
 
@@ -66,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except CleanplateError as error:
         if is_debug:
             raise
-        _say(str(error))
+        _say(str(error) + _notes(error))
         code = error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         _say("stopped; no output was written")
@@ -83,6 +108,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             f"this is a fault in cleanplate: {type(error).__name__}: {error}; run it again with --debug and report that"
         )
         code = 1
+    if is_any_left():  # a piece that nobody waits for is still being painted: Python would not end before it
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code or 0)
     sys.exit(code or 0)
 
 

@@ -20,6 +20,7 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
+from cleanplate.base.plan import Forecast
 from cleanplate.base.report import Progress, Report, Watch, report_path
 from cleanplate.bench.scores import Scores
 
@@ -70,14 +71,35 @@ def show_report(report: Report) -> None:
     if report.verified is not None:
         table.add_row("verified", report.verified)
     spent = [f"{stage} {seconds:.1f}" for stage, seconds in report.seconds.items() if stage != "total"]
-    table.add_row("seconds", f"{report.seconds['total']:.1f} ({', '.join(spent)})")
+    expected = report.expected
+    table.add_row("seconds", f"{report.seconds['total']:.1f}, foretold {expected.seconds:.0f} ({', '.join(spent)})")
     if report.peak_memory_bytes is not None:
-        table.add_row("peak memory", f"{report.peak_memory_bytes / 1024**2:.0f} MiB")
+        table.add_row("peak memory", f"{_mib(report.peak_memory_bytes)}, foretold {_mib(expected.memory_bytes)}")
     for note in report.assumptions:
         table.add_row("assumed", Text(note))
     table.add_row("report", Text(str(report_path(report.job.output)), overflow="fold"))
     out.print(table)
     show_warnings(report.warnings)
+
+
+def show_forecast(expected: Forecast) -> None:
+    """What a run would take, as a short table on standard output."""
+    grid = expected.grid
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    table.add_row("frames", f"{expected.frames}, {expected.holed_frames} with holes")
+    table.add_row(
+        "pieces",
+        f"{expected.pieces} or more (shot cuts are not known yet), up to {grid.core} frames each with {grid.margin} "
+        f"before and after, {grid.workers} at a time",
+    )
+    table.add_row("memory", _mib(expected.memory_bytes))
+    table.add_row("disk", f"{_mib(expected.disk_bytes)} beside the output until it is done")
+    table.add_row("seconds", f"about {expected.seconds:.0f}")
+    out.print(table)
+
+
+def _mib(size: int) -> str:
+    return f"{size / 1024**2:.0f} MiB"
 
 
 def show_scores(scores: Scores) -> None:

@@ -1,4 +1,4 @@
-"""The commands that make something: `remove`, and its two passes `mask` and `fill`."""
+"""The commands that make something: `remove` and its two passes `mask` and `fill`; and `plan`, what they take."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import typer
 
 from cleanplate.apps.cli import flags, screen
 from cleanplate.base.report import Report
-from cleanplate.base.settings import Encode, Job, feather_for
+from cleanplate.base.settings import Encode, Job, feather_for, parse_memory
 from cleanplate.chain import run
 from cleanplate.paint.engine import engine_class
+from cleanplate.tasks import plan as plan_task
 from cleanplate.tasks import remove as task
 
 
@@ -28,7 +29,9 @@ def remove(
     engine_options: flags.EngineOptions = None,
     grow: flags.Grow = 4,
     feather: flags.Feather = None,
-    memory: flags.Memory = 2048,
+    memory: flags.Memory = "2G",
+    workers: flags.Workers = 1,
+    fresh: flags.Fresh = False,
     codec: flags.Codec = None,
     crf: flags.Crf = None,
     preset: flags.Preset = None,
@@ -56,8 +59,10 @@ def remove(
             preset=preset,
             lossless=lossless,
             rate=flags.parse_rate(rate),
-            memory_bytes=memory * 1024**2,
+            memory_bytes=parse_memory(memory),
             verify=verify,
+            workers=workers,
+            fresh=fresh,
             watch=watch,
         )
     _show(report, quiet, as_json)
@@ -73,7 +78,9 @@ def fill(
     engine_options: flags.EngineOptions = None,
     grow: flags.Grow = 4,
     feather: flags.Feather = None,
-    memory: flags.Memory = 2048,
+    memory: flags.Memory = "2G",
+    workers: flags.Workers = 1,
+    fresh: flags.Fresh = False,
     codec: flags.Codec = None,
     crf: flags.Crf = None,
     preset: flags.Preset = None,
@@ -94,11 +101,12 @@ def fill(
         feather_px=feather_for(feather, grow),
         encode=Encode(codec=codec, crf=crf, preset=preset, lossless=lossless),
         rate=flags.parse_rate(rate),
-        memory_bytes=memory * 1024**2,
+        memory_bytes=parse_memory(memory),
         verify=verify,
+        workers=workers,
     )
     with screen.progress_line(not quiet and not as_json) as watch:
-        report = run(job, watch)
+        report = run(job, watch, fresh=fresh)
     _show(report, quiet, as_json)
 
 
@@ -134,6 +142,50 @@ def mask(
             f"{summary.hole_share:.1%} of all samples"
         )
         screen.show_warnings(warnings)
+
+
+def plan(
+    video: flags.Video,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Where the result would go.", show_default="like the video")
+    ] = None,
+    mask: flags.Mask = None,
+    box: flags.Boxes = None,
+    polygon: flags.Polygons = None,
+    invert: flags.Invert = False,
+    engine: flags.Engine = "flowfill",
+    grow: flags.Grow = 4,
+    memory: flags.Memory = "2G",
+    workers: flags.Workers = 1,
+    codec: flags.Codec = None,
+    preset: flags.Preset = None,
+    lossless: flags.Lossless = False,
+    rate: flags.Rate = None,
+    as_json: flags.AsJson = False,
+) -> None:
+    """Tell what `remove` would take, and start nothing: pieces, memory, disk, seconds."""
+    with screen.progress_line(not as_json) as watch:
+        expected = plan_task.plan(
+            video,
+            output=output,
+            mask=mask or (),
+            box=box or (),
+            polygon=polygon or (),
+            invert=invert,
+            engine=engine,
+            grow_px=grow,
+            codec=codec,
+            preset=preset,
+            lossless=lossless,
+            rate=flags.parse_rate(rate),
+            memory_bytes=parse_memory(memory),
+            workers=workers,
+            watch=watch,
+        )
+    if as_json:
+        typer.echo(json.dumps(dataclasses.asdict(expected), indent=2))
+    else:
+        screen.show_forecast(expected)
 
 
 def _show(report: Report, quiet: bool, as_json: bool) -> None:

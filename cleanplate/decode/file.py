@@ -1,0 +1,178 @@
+"""A video file as a video: FFmpeg decodes it in software; what is damaged is left out, what is missing is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from cleanplate.base.errors import MediaError
+from cleanplate.base.pixels import PIXEL_FORMATS, turn
+from cleanplate.base.types import Frame, Planes
+from cleanplate.decode.claim import Claim
+from cleanplate.decode.info import describe, main_video, open_container
+from cleanplate.decode.packets import MAX_PIXELS, Losses, decoded, packets_of
+from cleanplate.decode.reader import VideoReader
+from cleanplate.decode.times import mend
+
+_MOST_EARLY = 16
+"packets before the first picture that may be for a clean cut: as many as H.264 reorders"
+
+
+class FileReader(VideoReader):
+    """A video file, decoded in software by FFmpeg. What is damaged is left out, what is missing is told."""
+
+    def __init__(self, path: Path) -> None:
+        self.warnings = []
+        self._path = path
+        self._open: list[InputContainer] = []
+        if path.stat().st_size == 0:
+            raise MediaError(f"'{path}' is empty (0 bytes); give a video file")
+        with open_container(path) as container:
+            stream = main_video(container, path)
+            self._stream_index = stream.index
+            # AVI stores no times of showing, and those FFmpeg makes up are wrong for reordered pictures.
+            self._is_by_dts = container.format.name == "avi" and bool(stream.codec_context.has_b_frames)
+            first = self._first_picture(container, stream)
+            info, self._layout = describe(path, container, stream, first)
+            self.info = replace(info, start_pts=self._time_said(first) or 0)
+            self._claim = Claim.of(path, container, stream)
+        self._step = max(round(1 / (info.rate * info.time_base)), 1) if info.rate else 1
+        self._stored = (first.width, first.height, first.format.name)
+
+    def _first_picture(self, container: InputContainer, stream: VideoStream) -> VideoFrame:
+        width, height = stream.codec_context.width, stream.codec_context.height
+        if width * height > MAX_PIXELS:
+            raise MediaError(
+                f"'{self._path}' says its pictures are {width}x{height}, more than the {MAX_PIXELS // 2**20} million "
+                "pixels that are read; make it smaller first"
+            )
+        first = next(decoded(container, stream, Losses()), None)
+        if first is None:
+            raise MediaError(f"no picture of '{self._path}' can be decoded; the file is damaged or cut short")
+        return first
+
+    def close(self) -> None:
+        while self._open:
+            self._open.pop().close()
+
+    def __iter__(self) -> Iterator[Frame]:
+        # A picture lasts until the next one is shown, so each is handed out when the next one is known.
+        held: Frame | None = None
+        given: int | None = None
+        mended: list[int] | None = None
+        losses = Losses()
+        for index, picture in enumerate(self._pictures(losses)):
+            pts = self._time_said(picture) if mended is None else mended[index] if index < len(mended) else None
+            if pts is None:  # raw streams and old containers say only how fast pictures follow each other
+                pts = held.pts + self._step if held else self.info.start_pts
+            if held:
+                if pts <= held.pts:
+                    mended = self._mended(index)
+                    held, pts = replace(held, pts=mended[index - 1]), mended[index]
+                if given is not None and held.pts <= given:
+                    raise self._falling(index)
+                given = held.pts
+                yield replace(held, duration=pts - held.pts)
+            held = Frame(
+                index=index, pts=pts, duration=picture.duration or self._step, native=self._planes(picture, index)
+            )
+        if held:
+            yield replace(held, duration=self._claim.last_duration(held.pts, held.duration, self.info, losses))
+        self.warnings = self._claim.sentences(losses, self._step)
+        if mended is not None:
+            self.warnings.append(
+                f"some pictures of '{self._path}' came with a time no later than the one before: "
+                "their times were worked out from those of their neighbours"
+            )
+
+    def _time_said(self, picture: VideoFrame) -> int | None:
+        return picture.dts if self._is_by_dts else picture.pts
+
+    def _mended(self, index: int) -> list[int]:
+        """The times of all pictures in order, those that do not fit worked out. Raises `MediaError`."""
+        times = mend([self._time_said(picture) for picture in self._pictures(Losses())], self._step)
+        if times is None or len(times) <= index:
+            raise self._falling(index)
+        return times
+
+    def _falling(self, index: int) -> MediaError:
+        return MediaError(
+            f"frame {index} of '{self._path}' is to be shown no later than the frame before it, and which times are "
+            "right cannot be told; split the file there, or write it anew with a program that sets the times"
+        )
+
+    def _pictures(self, losses: Losses) -> Iterator[VideoFrame]:
+        container = open_container(self._path)
+        self._open.append(container)
+        try:
+            stream = container.streams[self._stream_index]
+            assert isinstance(stream, VideoStream)
+            yield from decoded(container, stream, losses)
+        finally:
+            container.close()
+            if container in self._open:
+                self._open.remove(container)
+
+    def _planes(self, picture: VideoFrame, index: int) -> Planes:
+        if (picture.width, picture.height, picture.format.name) != self._stored:
+            width, height, form = self._stored
+            raise MediaError(
+                f"frame {index} of '{self._path}' is {picture.width}x{picture.height} {picture.format.name}, but the "
+                f"video began as {width}x{height} {form}; split the file where it changes"
+            )
+        width, height, name = self._stored
+        pixels = PIXEL_FORMATS[name]
+        views = pixels.views([_rows(plane, pixels.dtype) for plane in picture.planes], width, height)
+        if pixels.shift:
+            views = [view >> pixels.shift for view in views]
+        upright = [turn(view, self.info.rotation_deg, self.info.is_flipped) for view in views]
+        for view in upright:
+            view.flags.writeable = False
+        return Planes(arrays=tuple(upright), layout=self._layout)
+
+    def timestamps(self) -> list[tuple[int, int]]:
+        if self._is_by_dts:
+            return self._decoded_times()
+        found: list[tuple[int, int]] = []
+        losses, early = Losses(), 0
+        with open_container(self._path) as container:
+            stream = main_video(container, self._path)
+            is_reordered = bool(stream.codec_context.has_b_frames)
+            for packet in packets_of(container, stream, losses):
+                if packet.size == 0:
+                    continue
+                losses.send(packet)
+                if packet.is_discard:
+                    continue
+                if packet.pts is None:
+                    return self._decoded_times()
+                if packet.pts < self.info.start_pts:  # cut off from what it needs: a stream copied from a cut on
+                    early += 1
+                elif found and not is_reordered and packet.pts <= found[-1][0]:
+                    return self._decoded_times()
+                else:
+                    found.append((packet.pts, packet.duration or 0))
+        found.sort()
+        if early > (_MOST_EARLY if is_reordered else 0) or len({pts for pts, _ in found}) != len(found):
+            return self._decoded_times()
+        gaps = [after[0] - before[0] for before, after in pairwise(found)]
+        gaps += [self._claim.last_duration(*last, self.info, losses) for last in found[-1:]]
+        return [(pts, gap) for (pts, _), gap in zip(found, gaps, strict=True)]
+
+    def _decoded_times(self) -> list[tuple[int, int]]:
+        return [(frame.pts, frame.duration) for frame in self]
+
+
+def _rows(plane: Any, dtype: type[np.generic]) -> NDArray[Any]:
+    """A plane with its padding, (rows, samples a line); FFmpeg may store it bottom line first."""
+    rows = np.frombuffer(plane, np.uint8).reshape(plane.height, abs(plane.line_size)).view(dtype)
+    return rows[::-1] if plane.line_size < 0 else rows
