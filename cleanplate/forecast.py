@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import groupby, pairwise
+from math import ceil
 
 import numpy as np
 
 from cleanplate.base.arrays import box_area, grow_box
+from cleanplate.base.errors import MaskError
 from cleanplate.base.pixels import PIXEL_FORMATS
 from cleanplate.base.plan import Forecast, plan_grid
 from cleanplate.base.settings import Job
-from cleanplate.base.types import VideoInfo
+from cleanplate.base.types import Box, VideoInfo
+from cleanplate.base.when import Span
 from cleanplate.crops import largest_crop_px
 from cleanplate.mask.stored import StoredMasks
 from cleanplate.paint.engine import EngineSpec, engine_spec
@@ -52,14 +58,20 @@ _START_S = 2.0
 def forecast(job: Job, info: VideoInfo, masks: StoredMasks, encoder: str) -> Forecast:
     """The forecast for a job on that video, from facts that are known before decoding.
 
-    `encoder`: FFmpeg's name of the one that is going to write the output.
+    `encoder`: FFmpeg's name of the one that is going to write the output. Raises `MaskError` where no hole lies in the
+    time to work in.
     """
+    stretches = _stretches(info, masks, job.within)
+    if not any(stretch.has_holes for stretch in stretches):
+        raise MaskError(
+            f"no hole lies in the time span {job.within}, so there is nothing to do; change --start or --stop"
+        )
     spec = engine_spec(job.engine)
     form = PIXEL_FORMATS[info.pixel_format]
     sample_bytes = np.dtype(form.dtype).itemsize
     samples = info.width_px * info.height_px
     chroma = 2 / (form.step_x * form.step_y) if form.model == "yuv" else 2 if form.model == "rgb" else 0
-    crop_px = _largest_crop_px(info, masks, spec, job.grow_px)
+    crop_px = _largest_crop_px(info, stretches, spec, job.grow_px)
     grid = plan_grid(
         core_frames=spec.core_frames,
         margin_frames=spec.margin_frames,
@@ -70,9 +82,9 @@ def forecast(job: Job, info: VideoInfo, masks: StoredMasks, encoder: str) -> For
         budget_bytes=job.memory_bytes,
         workers=job.workers,
     )
-    runs = list(_holed_runs(masks))
+    runs = list(_holed_runs(stretches))
     sources = info.image_paths or (info.path,)
-    painted = _hole_samples(info, masks, job.grow_px) * (3 * sample_bytes + 1)
+    painted = _hole_samples(info, stretches, job.grow_px) * (3 * sample_bytes + 1)
     work = masks.frame_count * samples * (_DECODE + _LOOK_AND_PROVE + _encode_cost(encoder, job.encode.preset))
     work += sum(runs) * (grid.core + grid.joint) / grid.core * crop_px * spec.core_seconds_per_mpx
     return Forecast(
@@ -94,43 +106,76 @@ def _encode_cost(encoder: str, preset: str | None) -> float:
     return _ENCODE * times * (_X265_TIMES if encoder == "libx265" else 1)
 
 
-def _largest_crop_px(info: VideoInfo, masks: StoredMasks, spec: EngineSpec, grow_px: int) -> int:
+@dataclass(frozen=True, kw_only=True)
+class _Stretch:
+    """Frames with the same labels, as far as they are to be worked on."""
+
+    start: int
+    "its first frame"
+    frames: int
+    boxes_xyxy: tuple[Box, ...]
+    hole_px: int
+
+    @property
+    def has_holes(self) -> bool:
+        return self.hole_px > 0
+
+
+def _stretches(info: VideoInfo, masks: StoredMasks, within: Span | None) -> list[_Stretch]:
+    """The stored masks' spans, those outside `within` without their holes, cut where it begins and ends.
+
+    Where in a span a frame lies is worked out from the average rate.
+    """
+    found: list[_Stretch] = []
+    starts = [(span.index, masks.seconds(span.pts)) for span in masks.spans]
+    tick = 1 / info.rate if info.rate else info.time_base
+    last_index, last_time = starts[-1]
+    starts.append((masks.frame_count, last_time + (masks.frame_count - last_index) * tick))
+    for span, (first, begin), (stop, end) in zip(masks.spans, starts, starts[1:], strict=False):
+        cuts = [first, stop]
+        if within is not None and end > begin:
+            edges = [edge for edge in (within.start, within.stop) if edge is not None and begin < edge < end]
+            cuts[1:1] = [first + ceil((stop - first) * (edge - begin) / (end - begin)) for edge in edges]
+        for start, after in pairwise(cuts):
+            time = begin + (end - begin) * Fraction(start - first, stop - first)
+            is_asked = within is None or time in within
+            if after > start:
+                found.append(
+                    _Stretch(
+                        start=start,
+                        frames=after - start,
+                        boxes_xyxy=span.boxes_xyxy if is_asked else (),
+                        hole_px=span.hole_px if is_asked else 0,
+                    )
+                )
+    return found
+
+
+def _largest_crop_px(info: VideoInfo, stretches: Sequence[_Stretch], spec: EngineSpec, grow_px: int) -> int:
     """Samples of the largest crop that the holes of one piece can call for, wherever the piece begins."""
-    spans = masks.spans
-    starts = [span.index for span in spans]
+    starts = [stretch.start for stretch in stretches]
     largest = 0
-    for first in range(0, masks.frame_count, spec.core_frames):
+    for first in range(0, stretches[-1].start + stretches[-1].frames, spec.core_frames):
         # Two cores' worth: a piece that begins anywhere in this stretch ends inside it.
         stop = bisect_left(starts, first + 2 * spec.core_frames)
-        boxes = {box for span in spans[bisect_right(starts, first) - 1 : stop] for box in span.boxes_xyxy}
+        boxes = {box for stretch in stretches[bisect_right(starts, first) - 1 : stop] for box in stretch.boxes_xyxy}
         largest = max(largest, largest_crop_px(boxes, grow_px, info.width_px, info.height_px))
     return largest
 
 
-def _lengths(masks: StoredMasks) -> list[int]:
-    """Frames of each span."""
-    starts = [span.index for span in masks.spans]
-    return [stop - start for start, stop in zip(starts, [*starts[1:], masks.frame_count], strict=True)]
+def _holed_runs(stretches: Sequence[_Stretch]) -> Iterator[int]:
+    """Lengths of the runs of frames with holes."""
+    for has_holes, run in groupby(stretches, key=lambda stretch: stretch.has_holes):
+        if has_holes:
+            yield sum(stretch.frames for stretch in run)
 
 
-def _holed_runs(masks: StoredMasks) -> Iterator[int]:
-    """Lengths of the stretches of frames with holes."""
-    run = 0
-    for span, frames in zip(masks.spans, _lengths(masks), strict=True):
-        if span.file is not None:
-            run += frames
-        elif run:
-            yield run
-            run = 0
-    if run:
-        yield run
-
-
-def _hole_samples(info: VideoInfo, masks: StoredMasks, grow_px: int) -> int:
+def _hole_samples(info: VideoInfo, stretches: Sequence[_Stretch], grow_px: int) -> int:
     """Picture positions to be painted, over all frames: holes grown as far as their boxes are."""
     total = 0
-    for span, frames in zip(masks.spans, _lengths(masks), strict=True):
-        grown = (grow_box(box, grow_px + _CHROMA_PX, info.width_px, info.height_px) for box in span.boxes_xyxy)
-        border = sum(map(box_area, grown)) - sum(map(box_area, span.boxes_xyxy))
-        total += frames * (span.hole_px + border)
+    for stretch in stretches:
+        boxes = stretch.boxes_xyxy
+        grown = (grow_box(box, grow_px + _CHROMA_PX, info.width_px, info.height_px) for box in boxes)
+        border = sum(map(box_area, grown)) - sum(map(box_area, boxes))
+        total += stretch.frames * (stretch.hole_px + border)
     return total

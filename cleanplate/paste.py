@@ -37,23 +37,28 @@ class Region:
     "longest side of the largest connected part"
 
 
-def regions_of(hole: Hole, layout: PlaneLayout, *, grow_px: int, feather_px: int) -> tuple[Region, ...]:
+def regions_of(
+    hole: Hole, layout: PlaneLayout, *, grow_px: int, feather_px: int, line_px: int = 1
+) -> tuple[Region, ...]:
     """The regions a given mask (H, W) replaces: one for each group of holes that lies apart, none for an empty mask.
 
     The hole is grown by a disc of `grow_px`, then outwards to whole chroma samples. Nothing of the feather lies inside
     the given mask, nor where a sample's colour is mixed from a chroma sample that the mask touches: so what the mask
-    hides cannot leak through the blend. The regions' boxes do not overlap.
+    hides cannot leak through the blend. The regions' boxes do not overlap. `line_px`: from one line to the next, 2 in a
+    field of interlaced video.
     """
     height, width = hole.shape
     rim = grow_px + 2 * max(layout.step_x, layout.step_y)
     boxes = (whole_chroma(layout, grow_box(box, rim, width, height), width, height) for box in hole_groups(hole))
-    return tuple(_region(hole, box, layout, grow_px, feather_px) for box in merge_boxes(boxes))
+    return tuple(_region(hole, box, layout, grow_px, feather_px, line_px) for box in merge_boxes(boxes))
 
 
-def _region(hole: Hole, box: Box, layout: PlaneLayout, grow_px: int, feather_px: int) -> Region:
+def _region(hole: Hole, box: Box, layout: PlaneLayout, grow_px: int, feather_px: int, line_px: int) -> Region:
     height, width = hole.shape
     given = cut(hole, box)
-    away = cv2.distanceTransform((~given).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    lines = np.ones((given.shape[0] * line_px, given.shape[1]), np.uint8)
+    lines[::line_px] = ~given
+    away = cv2.distanceTransform(lines, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[::line_px]
     blocks = _Blocks(layout, box, width, height)
     grown = blocks.spread(blocks.touched(away <= grow_px + 1e-3))
     tinted = blocks.mixed(blocks.touched(given))  # colour there depends on a chroma sample under the mask
@@ -75,7 +80,7 @@ def _region(hole: Hole, box: Box, layout: PlaneLayout, grow_px: int, feather_px:
 
 
 def paste(frame: Frame, regions: Sequence[Region], paints: Sequence[Image]) -> Frame:
-    """The frame with its regions painted; every sample outside the grown holes is the source's own.
+    """The frame with its regions painted, opaque; every sample outside the grown holes is the source's own.
 
     `paints`: (h, w, 3) RGB of each region's box, in the frame's depth; only the region's `blank` part is used.
     """
@@ -97,11 +102,15 @@ def _paste_region(native: Planes, arrays: Sequence[NDArray[Any]], region: Region
     new = from_rgb(meant, box, layout, *size)
     old = from_rgb(seen, box, layout, *size)
     chroma = chroma_box(layout, box, *size)
+    top = 2**layout.bit_depth - 1
     for n, (to, at) in enumerate(zip(new, old, strict=True)):
         is_chroma = layout.model == "yuv" and n > 0
         place, weight = (chroma, region.chroma_weight) if is_chroma else (box, region.weight)
         target = cut(arrays[n], place)
-        target[...] = _blend(target, to, at, weight, top=2**layout.bit_depth - 1)
+        target[...] = _blend(target, to, at, weight, top=top)
+    if layout.has_alpha:
+        target = cut(arrays[-1], box)
+        target[...] = _blend(target, np.full_like(target, top), target, region.weight, top=top)
 
 
 def _blend(

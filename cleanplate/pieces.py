@@ -34,7 +34,9 @@ class Held:
 
     frame: Frame
     regions: tuple[Region, ...]
-    "none = no hole"
+    "none = nothing to paint"
+    hidden: tuple[Region, ...] = ()
+    "holes of a frame that is left as it is: not painted, but not shown to the engine either"
     starts_shot: bool = False
 
 
@@ -50,10 +52,19 @@ Paint = tuple[Painted, ...]
 "a frame's: one for each of its regions"
 
 
-def hold(frames: Iterable[tuple[Frame, Labels]], *, grow_px: int, feather_px: int, clock: StageClock) -> Iterator[Held]:
+def hold(
+    frames: Iterable[tuple[Frame, Labels]],
+    *,
+    grow_px: int,
+    feather_px: int,
+    clock: StageClock,
+    line_px: int = 1,
+    is_asked: Callable[[Frame], bool] = lambda _: True,
+) -> Iterator[Held]:
     """Each frame with the regions its labels (H, W) ask to paint, and shots marked.
 
-    Regions are made once for labels that do not change, at no price if these are the same array.
+    Regions are made once for labels that do not change, at no price if these are the same array. Frames for which
+    `is_asked` is False are left as they are. `line_px`: see `regions_of`.
     """
     cuts = CutFinder()
     last: tuple[Labels, tuple[Region, ...]] | None = None
@@ -63,12 +74,13 @@ def hold(frames: Iterable[tuple[Frame, Labels]], *, grow_px: int, feather_px: in
         hole = labels != 0
         with clock.time("mask"):
             if last is None or (last[0] is not labels and not np.array_equal(last[0], labels)):
-                last = labels, regions_of(hole, native.layout, grow_px=grow_px, feather_px=feather_px)
+                last = labels, regions_of(hole, native.layout, grow_px=grow_px, feather_px=feather_px, line_px=line_px)
         with clock.time("cuts"):
             bright = native.arrays[1 if native.layout.model == "rgb" else 0]  # green is most of luma
             small = thumbnail(bright, native.layout.bit_depth, hole if last[1] else None)
             starts = cuts.push(small)
-        yield Held(frame=frame, regions=last[1], starts_shot=starts)
+        painted, hidden = (last[1], ()) if is_asked(frame) else ((), last[1])
+        yield Held(frame=frame, regions=painted, hidden=hidden, starts_shot=starts)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -237,7 +249,7 @@ def _clip(window: Sequence[Held], core: tuple[int, int], box: Box, height_px: in
     holes = np.zeros(images.shape[:3], bool)
     for n, held in enumerate(window):
         images[n, :height, :width] = held.frame.crop(box)
-        for region in held.regions:
+        for region in (*held.regions, *held.hidden):
             if (shared := shared_box(region.box_xyxy, box)) is not None:
                 cut(holes[n], shared, box[:2])[...] = cut(region.blank, shared, region.box_xyxy[:2])
         images[n][holes[n]] = 0

@@ -151,7 +151,7 @@ def test_a_sabotaged_paste_is_found_out(
         arrays[plane][3, 4] ^= 1
         return replace(done, native=Planes(arrays=tuple(arrays), layout=done.native.layout))
 
-    monkeypatch.setattr(cleanplate.chain, "paste", bad_paste)
+    monkeypatch.setattr(cleanplate.filling, "paste", bad_paste)
     output = tmp_path / "out.mkv"
     with pytest.raises(cleanplate.ProofError, match=f"1 samples changed, the first at frame 5, plane {name}, x 4, y 3"):
         cleanplate.remove(source, mask=mask, output=output, engine="opencv-telea")

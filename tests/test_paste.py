@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
@@ -196,3 +197,47 @@ def test_holes_far_apart_are_regions_of_their_own():
     assert sum(region.grown.size for region in regions) < 10_000
     # grown so far that they meet, they are one
     assert len(regions_of(hole, layout, grow_px=900, feather_px=2)) == 1
+
+
+@pytest.mark.parametrize("bits", [8, 10])
+def test_alpha_is_opaque_in_the_hole_and_the_sources_own_outside(bits: int):
+    random = np.random.default_rng(3)
+    top = 2**bits - 1
+    layout = PlaneLayout(
+        pixel_format="gbrap" if bits == 8 else "gbrap10le", model="rgb", bit_depth=bits, full_range=True, has_alpha=True
+    )
+    arrays = tuple(random.integers(0, top, (40, 50)).astype(np.uint8 if bits == 8 else np.uint16) for _ in range(4))
+    frame = Frame(index=0, pts=0, duration=1, native=Planes(arrays=arrays, layout=layout))
+    hole = np.zeros((40, 50), bool)
+    hole[15:25, 20:30] = True
+    regions = regions_of(hole, layout, grow_px=4, feather_px=2)
+    height, width = regions[0].blank.shape
+    paint = np.zeros((height, width, 3), np.uint8 if bits == 8 else np.uint16)
+    alpha = paste(frame, regions, [paint]).native.arrays[3]
+    assert (alpha[hole] == top).all()
+    far = ~cv2.dilate(hole.astype(np.uint8), np.ones((11, 11), np.uint8)).astype(bool)
+    assert np.array_equal(alpha[far], arrays[3][far])
+    assert (alpha >= arrays[3]).all()  # the feather only lifts it
+
+
+def test_lines_of_a_field_are_two_pixels_apart():
+    rng = np.random.default_rng(5)
+    planes = some_planes(rng, "yuv422p", 60, 40, "left", 0, False)
+    hole = np.zeros((40, 60), bool)
+    hole[20, 30] = True
+    regions = regions_of(hole, planes.layout, grow_px=6, feather_px=0, line_px=2)
+    grown = np.zeros_like(hole)
+    cut(grown, regions[0].box_xyxy)[...] = regions[0].grown
+    ys, xs = np.mgrid[:40, :60]
+    disc = np.hypot(xs - 30, 2 * (ys - 20)) <= 6
+    disc = disc | np.roll(disc, 1, 1) | np.roll(disc, -1, 1)  # whole chroma samples: one column more at most
+    assert np.array_equal(np.flatnonzero(grown.any(1)), [17, 18, 19, 20, 21, 22, 23])
+    assert not (grown & ~disc).any()
+    after = paste(frame_of(planes), regions, [np.zeros((*regions[0].blank.shape, 3), np.uint8)])
+    untouched = Untouched(grow_px=6)
+    untouched.compare(0, planes, after.native, hole.astype(np.uint8), first_row=1, line_px=2)
+    assert untouched.verdict == "identical"
+    wide = regions_of(hole, planes.layout, grow_px=6, feather_px=0)  # grown as in a whole frame: too far
+    after = paste(frame_of(planes), wide, [np.zeros((*wide[0].blank.shape, 3), np.uint8)])
+    untouched.compare(0, planes, after.native, hole.astype(np.uint8), first_row=1, line_px=2)
+    assert untouched.changed > 0

@@ -42,6 +42,9 @@ class Report:
     "encoder that wrote the output"
     frames: int
     frames_with_holes: int
+    "of those, the ones painted"
+    by_field: bool
+    "whether each field of interlaced frames was worked on by itself"
     hole_samples: int
     "picture positions inside the grown holes, over all frames"
     seen_share: float | None

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cleanplate.base.errors import UsageError
+from cleanplate.base.when import Span
 
 MEMORY_DEFAULT_BYTES = 2 * 1024**3
 
@@ -72,6 +73,8 @@ class Job:
     grow_px: int = 4
     feather_px: int = 2
     encode: Encode = field(default_factory=Encode)
+    within: Span | None = None
+    "the time to work in; frames outside pass through. None = all"
     rate: Fraction | None = None
     "frames a second of a folder of images; None = 25"
     device: str = "cpu"

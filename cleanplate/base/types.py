@@ -72,6 +72,7 @@ class VideoInfo:
     container: str = ""
     color: Color = field(default_factory=Color)
     field_order: str = "progressive"
+    "progressive, unknown, or which field comes first as coded and as shown: tt, bb, tb or bt"
     pixel_aspect: Fraction = Fraction(1)
     rotation_deg: int = 0
     "clockwise turn that brings the stored picture upright: 0, 90, 180 or 270"

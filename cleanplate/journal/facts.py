@@ -33,6 +33,7 @@ def job_facts(job: Job, options: Any, masks: Facts) -> Facts:
         "--grow": job.grow_px,
         "--feather": job.feather_px,
         "--rate": job.rate,
+        "--start and --stop": job.within,
         "the device": job.device,
         "--memory": job.memory_bytes,
     }

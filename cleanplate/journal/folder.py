@@ -2,8 +2,8 @@
 
     with JobFolder(Path("out.mp4")) as folder:      # .out.mp4.job, locked
         folder.claim(facts)                         # or the sentence that says what is different now
-        paint = folder.find(0, 68, counts, dtype)   # None: not finished, cut short or flipped
-        folder.keep(0, 68, paint)                   # written by a thread
+        paint = folder.find("00000000-00000068", counts, dtype)   # None: not finished, cut short or flipped
+        folder.keep("00000000-00000068", paint)                   # written by a thread
         folder.finish()                             # the result is in place: on leaving, the folder goes
 
     .out.mp4.job/
@@ -11,7 +11,7 @@
       facts.json         what the folder was made for
       masks/             the stored masks of the mask pass
       masks.json         that they are whole
-      00000000-00000068  a finished piece: its frames, from 0 up to 68
+      00000000-00000068  a finished piece: its frames, from 0 up to 68; -0 or -1 behind: of their top or bottom fields
 
 Nothing here is believed without its checksum, so nothing here can spoil a result.
 """
@@ -36,7 +36,7 @@ from cleanplate.base.threads import Sink
 from cleanplate.journal.entries import FramePaint, pack, unpack
 from cleanplate.journal.facts import Facts, content_hash, differences, from_json, to_json
 
-_PIECE = re.compile(r"\d{8,}-\d{8,}", re.ASCII)
+_PIECE = re.compile(r"\d{8,}-\d{8,}(-[01])?", re.ASCII)
 _WAITING_PIECES = 1
 
 
@@ -135,21 +135,21 @@ class JobFolder:
                 "are free; free some, or choose another folder for the output"
             )
 
-    def find(self, first: int, stop: int, counts: Sequence[int], dtype: np.dtype[Any]) -> list[FramePaint] | None:
-        """The paint of those frames, with so many samples each; None if it is not here or is not what was written."""
+    def find(self, piece: str, counts: Sequence[int], dtype: np.dtype[Any]) -> list[FramePaint] | None:
+        """A piece's paint, so many samples for each frame; None if it is not here or is not what was written."""
         try:
-            entry = self._piece(first, stop).read_bytes()
+            entry = (self.path / piece).read_bytes()
         except OSError:
             return None
         return unpack(entry, counts, dtype)
 
-    def keep(self, first: int, stop: int, paint: Callable[[], Sequence[FramePaint]]) -> None:
+    def keep(self, piece: str, paint: Callable[[], Sequence[FramePaint]]) -> None:
         """Write a finished piece, soon. `paint` is called in the writing thread.
 
         Raises what kept an earlier one from being written: `MediaError`.
         """
         assert self._writer is not None
-        self._writer.put((self._piece(first, stop), lambda: pack(paint())))
+        self._writer.put((self.path / piece, lambda: pack(paint())))
 
     def finish(self) -> None:
         """The result is in place: on leaving, the folder goes."""
@@ -194,9 +194,6 @@ class JobFolder:
         if not is_kept:
             self._facts.unlink(missing_ok=True)  # first: what is left of a folder without it is nothing
             shutil.rmtree(self.path, ignore_errors=True)
-
-    def _piece(self, first: int, stop: int) -> Path:
-        return self.path / f"{first:08d}-{stop:08d}"
 
     def _pieces(self) -> list[Path]:
         return [path for path in self.path.iterdir() if _PIECE.fullmatch(path.name)]

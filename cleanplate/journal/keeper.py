@@ -12,8 +12,10 @@ from cleanplate.pieces import Held, Paint, Painted, Piece
 class PieceKeeper:
     """A `Keeper`: of each frame only what its holes are painted with is kept."""
 
-    def __init__(self, folder: JobFolder) -> None:
+    def __init__(self, folder: JobFolder, suffix: str = "") -> None:
+        """`suffix`: tells the pieces of one field from those of the other."""
         self._folder = folder
+        self._suffix = suffix
         self.found = 0
         "pieces taken over from an earlier run"
         self.kept = 0
@@ -23,7 +25,7 @@ class PieceKeeper:
         native = piece.held[0].frame.native
         assert native is not None
         dtype = np.dtype(np.uint8 if native.layout.bit_depth == 8 else np.uint16)
-        found = self._folder.find(*_frames(piece), counts, dtype)
+        found = self._folder.find(self._name(piece), counts, dtype)
         if found is None:
             return None
         self.found += 1
@@ -43,14 +45,13 @@ class PieceKeeper:
                 for frame, parts in zip(paint, blanks, strict=True)
             ]
 
-        self._folder.keep(*_frames(piece), gathered)
+        self._folder.keep(self._name(piece), gathered)
         self.kept += 1
 
-
-def _frames(piece: Piece) -> tuple[int, int]:
-    """The piece's name: a video's frames are divided in one way only, by what the job folder is claimed for."""
-    first = piece.held[0].frame.index
-    return first, first + len(piece.held)
+    def _name(self, piece: Piece) -> str:
+        """A video's frames are divided in one way only, by what the job folder is claimed for."""
+        first = piece.held[0].frame.index
+        return f"{first:08d}-{first + len(piece.held):08d}{self._suffix}"
 
 
 def _spread(held: Held, paint: FramePaint) -> Paint:

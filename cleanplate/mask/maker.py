@@ -22,8 +22,8 @@ import numpy as np
 
 from cleanplate.base.errors import MaskError, UsageError
 from cleanplate.base.types import Box, Frame, Labels, Prompt, VideoInfo
+from cleanplate.base.when import Span, looks_like_span, parse_span
 from cleanplate.mask.align import Timeline
-from cleanplate.mask.when import Span, looks_like_span, parse_span
 
 Warn = Callable[[str], None]
 Points = tuple[tuple[float, float], ...]  # (x, y) px

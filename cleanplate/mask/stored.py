@@ -21,10 +21,10 @@ from typing import Self
 
 import numpy as np
 
-from cleanplate.base.arrays import hole_groups, union_box
+from cleanplate.base.arrays import hole_groups
 from cleanplate.base.errors import MaskError, MediaError, UsageError
 from cleanplate.base.report import Progress, Watch
-from cleanplate.base.types import Box, Labels, VideoInfo
+from cleanplate.base.types import Labels, VideoInfo
 from cleanplate.mask.maker import MaskSource, Part, Scene, Timestamps, Warn, close_parts, open_parts, union
 from cleanplate.mask.stored_format import (
     INDEX_NAME,
@@ -115,9 +115,9 @@ class StoredMasks:
             self._cache.popitem(last=False)
         return labels
 
-    def hole_box(self, pts: int) -> Box | None:
-        """The box around all holes at that time; None without holes. Reads no picture."""
-        return union_box(self.spans[self._span_at(pts)].boxes_xyxy)
+    def seconds(self, pts: int) -> Fraction:
+        """Time since the first frame."""
+        return (pts - self._times[0]) * self.time_base
 
     def is_empty(self, pts: int) -> bool:
         """Whether there is no hole at that time. Reads no picture."""

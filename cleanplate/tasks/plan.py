@@ -12,6 +12,7 @@ from pathlib import Path
 from cleanplate.base.plan import Forecast
 from cleanplate.base.report import Watch
 from cleanplate.base.settings import MEMORY_DEFAULT_BYTES, Encode, Job
+from cleanplate.base.when import parse_limits
 from cleanplate.decode.reader import open_video
 from cleanplate.forecast import forecast
 from cleanplate.mask.stored import StoredMasks
@@ -33,6 +34,8 @@ def plan(
     codec: str | None = None,
     preset: str | None = None,
     lossless: bool = False,
+    start: str | None = None,
+    stop: str | None = None,
     rate: Fraction | int | None = None,
     memory_bytes: int = MEMORY_DEFAULT_BYTES,
     workers: int = 1,
@@ -56,6 +59,7 @@ def plan(
             grow_px=grow_px,
             feather_px=0,
             encode=Encode(codec=codec, preset=preset, lossless=lossless),
+            within=parse_limits(start, stop),
             rate=exact,
             memory_bytes=memory_bytes,
             workers=workers,

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from cleanplate.base.arrays import cut
-from cleanplate.base.errors import MediaError, UsageError
+from cleanplate.base.errors import MaskError, MediaError, UsageError
 from cleanplate.base.names import refuse_inputs
-from cleanplate.base.report import StageClock
+from cleanplate.base.report import Progress, StageClock, Watch
 from cleanplate.base.settings import check_grow, feather_for
+from cleanplate.base.when import parse_limits
 from cleanplate.decode.reader import open_video
 from cleanplate.mask.stored import StoredMasks, make_masks
 from cleanplate.paint.engine import engine_options, engine_spec, make_engine
@@ -40,8 +41,11 @@ def preview(
     grow_px: int = 4,
     feather_px: int | None = None,
     count: int = 4,
+    start: str | None = None,
+    stop: str | None = None,
     rate: Fraction | int | None = None,
     warn: Callable[[str], None] | None = None,
+    watch: Watch | None = None,
 ) -> list[int]:
     """Write a PNG with a row for each of `count` frames: the frame, its hole, the result. Returns their indices.
 
@@ -55,14 +59,18 @@ def preview(
     engine_options(engine, options or {})
     feather_px = feather_for(feather_px, grow_px)
     check_grow(grow_px, feather_px)
+    within = parse_limits(start, stop)
     sources = mask_sources(mask, box, polygon)
     refuse_inputs(Path(output), [Path(video), *(source.path for source in sources if source.path is not None)])
     rows, names, chosen = [], [], []
     with open_video(video, None if rate is None else Fraction(rate)) as reader, tempfile.TemporaryDirectory() as folder:
         times = reader.timestamps()
-        make_masks(sources, reader.info, times, Path(folder), invert=invert, warn=warn or (lambda _: None))
+        make_masks(sources, reader.info, times, Path(folder), invert=invert, warn=warn or (lambda _: None), watch=watch)
         stored = StoredMasks(Path(folder))
-        wanted = _spread([n for n, (pts, _) in enumerate(times) if not stored.is_empty(pts)], count)
+        holed = [pts for pts, _ in times if not stored.is_empty(pts)]
+        wanted = _spread([pts for pts in holed if within is None or stored.seconds(pts) in within], count)
+        if not wanted:
+            raise MaskError(f"no frame with a hole lies in the time span {within}; change --start or --stop")
         frames = hold(
             ((frame, stored.labels(frame.pts)) for frame in reader),
             grow_px=grow_px,
@@ -81,22 +89,28 @@ def preview(
             rows.append([eight_bit(held.frame.image), marked, eight_bit(result.image)])
             names.append(f"frame {held.frame.index} at {float(held.frame.pts * reader.info.time_base):.3f} s")
             chosen.append(held.frame.index)
+            if watch is not None:
+                watch(Progress(stage="preview", done=len(chosen), total=len(wanted)))
     if not rows:
         raise MediaError(f"no frame of '{video}' with a hole can be decoded; check the file with a player")
     write_sheet(rows, ("frame", "hole", "result"), names, Path(output))
     return chosen
 
 
-def _spread(indices: Sequence[int], count: int) -> list[int]:
+def _spread(times: Sequence[int], count: int) -> list[int]:
     """`count` of them, evenly spread; the middle one for one."""
-    count = min(count, len(indices))
-    return [indices[(2 * n + 1) * len(indices) // (2 * count)] for n in range(count)]
+    count = min(count, len(times))
+    return [times[(2 * n + 1) * len(times) // (2 * count)] for n in range(count)]
 
 
 def _windows(frames: Iterable[Held], wanted: Sequence[int], margin: int) -> Iterator[tuple[list[Held], int]]:
-    """(frames of its shot at most `margin` away, position among them) for each wanted frame index."""
+    """(frames of its shot at most `margin` away, position among them) for the frame at each wanted pts.
+
+    A time at which a damaged file gave no frame is left out.
+    """
     recent: deque[tuple[int, Held]] = deque(maxlen=2 * margin + 1)
     left = deque(wanted)
+    found: deque[int] = deque()  # indices of wanted frames that are still without their margin
     shot = 0
 
     def around(index: int) -> tuple[list[Held], int]:
@@ -107,9 +121,12 @@ def _windows(frames: Iterable[Held], wanted: Sequence[int], margin: int) -> Iter
     for held in frames:
         shot += held.starts_shot
         recent.append((shot, held))
-        while left and held.frame.index >= left[0] + margin:
-            yield around(left.popleft())
-        if not left:
+        while left and held.frame.pts >= left[0]:
+            if held.frame.pts == left.popleft():
+                found.append(held.frame.index)
+        while found and held.frame.index >= found[0] + margin:
+            yield around(found.popleft())
+        if not left and not found:
             return
-    while left and recent and left[0] <= recent[-1][1].frame.index:  # the video's last frames have less after them
-        yield around(left.popleft())
+    while found:  # the video's last frames have less after them
+        yield around(found.popleft())

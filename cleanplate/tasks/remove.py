@@ -15,6 +15,7 @@ from cleanplate.base.names import refuse_inputs
 from cleanplate.base.report import Report, StageClock, Watch
 from cleanplate.base.settings import MEMORY_DEFAULT_BYTES, Encode, Job, feather_for
 from cleanplate.base.types import Box
+from cleanplate.base.when import parse_limits
 from cleanplate.chain import MaskPass, run
 from cleanplate.decode.reader import VideoReader, open_video
 from cleanplate.journal.facts import Facts, fingerprint, job_facts
@@ -46,6 +47,8 @@ def remove(
     crf: float | None = None,
     preset: str | None = None,
     lossless: bool = False,
+    start: str | None = None,
+    stop: str | None = None,
     rate: Fraction | int | None = None,
     memory_bytes: int = MEMORY_DEFAULT_BYTES,
     verify: bool = False,
@@ -59,6 +62,7 @@ def remove(
     mask: pictures, folders or videos of masks; box: (x0, y0, x1, y1); polygon: ((x, y), ...); each one or several, also
     as text with the time it holds: "mask.png@00:03-00:07". invert: masks from files mark what is to stay.
     grow_px, feather_px: how far the hole is grown, and how much of that is blended (None: 2, or grow_px if smaller).
+    start, stop: when to work, like "00:03.5", from the first frame on; frames outside pass through as they are.
     workers: pieces painted at a time; the result does not depend on it. fresh: throw away what an earlier, stopped run
     of the same output left in its job folder, where else this one goes on from it.
 
@@ -75,6 +79,7 @@ def remove(
         grow_px=grow_px,
         feather_px=feather_for(feather_px, grow_px),
         encode=Encode(codec=codec, crf=crf, preset=preset, lossless=lossless),
+        within=parse_limits(start, stop),
         rate=None if rate is None else Fraction(rate),
         memory_bytes=memory_bytes,
         verify=verify,

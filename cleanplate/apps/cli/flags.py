@@ -58,6 +58,14 @@ Memory = Annotated[
 Workers = Annotated[
     int, typer.Option("--workers", help="Pieces painted at a time, where memory allows.", rich_help_panel=_PAINT)
 ]
+Start = Annotated[
+    str | None,
+    typer.Option("--start", help="Work from this time on, like 00:03.5.", rich_help_panel=_PAINT, show_default="begin"),
+]
+Stop = Annotated[
+    str | None,
+    typer.Option("--stop", help="Work up to this time; other frames pass.", rich_help_panel=_PAINT, show_default="end"),
+]
 Fresh = Annotated[
     bool, typer.Option("--fresh", help="Start over, where a stopped run left finished pieces.", rich_help_panel=_PAINT)
 ]

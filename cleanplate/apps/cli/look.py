@@ -25,26 +25,32 @@ def preview(
     grow: flags.Grow = 4,
     feather: flags.Feather = None,
     frames: Annotated[int, typer.Option("--frames", help="How many frames to show.")] = 4,
+    start: flags.Start = None,
+    stop: flags.Stop = None,
     rate: flags.Rate = None,
     quiet: flags.Quiet = False,
 ) -> None:
     """A contact sheet of a few frames: as they are, what would be removed, and the result."""
     warnings: list[str] = []
-    chosen = preview_task.preview(
-        video,
-        output=output,
-        mask=mask or (),
-        box=box or (),
-        polygon=polygon or (),
-        invert=invert,
-        engine=engine,
-        options=flags.parse_options(engine_options, engine_class(engine).Options),
-        grow_px=grow,
-        feather_px=feather,
-        count=frames,
-        rate=flags.parse_rate(rate),
-        warn=warnings.append,
-    )
+    with screen.progress_line(not quiet) as watch:
+        chosen = preview_task.preview(
+            video,
+            output=output,
+            mask=mask or (),
+            box=box or (),
+            polygon=polygon or (),
+            invert=invert,
+            engine=engine,
+            options=flags.parse_options(engine_options, engine_class(engine).Options),
+            grow_px=grow,
+            feather_px=feather,
+            count=frames,
+            start=start,
+            stop=stop,
+            rate=flags.parse_rate(rate),
+            warn=warnings.append,
+            watch=watch,
+        )
     if not quiet:
         screen.say(f"{output}: frames {', '.join(map(str, chosen))}")
         screen.show_warnings(warnings)

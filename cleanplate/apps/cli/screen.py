@@ -61,7 +61,8 @@ def show_report(report: Report) -> None:
     """The report as a short table on standard output."""
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     table.add_row("output", Text(str(report.job.output), overflow="fold"))
-    table.add_row("frames", f"{report.frames}, {report.frames_with_holes} with holes, {report.shots} shots")
+    by_field = ", each field by itself" if report.by_field else ""
+    table.add_row("frames", f"{report.frames}, {report.frames_with_holes} with holes, {report.shots} shots{by_field}")
     if report.seen_share is not None and report.invented_share is not None:
         table.add_row(
             "painted", f"{report.seen_share:.1%} seen elsewhere in the video, {report.invented_share:.1%} invented"

@@ -12,6 +12,7 @@ import typer
 from cleanplate.apps.cli import flags, screen
 from cleanplate.base.report import Report
 from cleanplate.base.settings import Encode, Job, feather_for, parse_memory
+from cleanplate.base.when import parse_limits
 from cleanplate.chain import run
 from cleanplate.paint.engine import engine_class
 from cleanplate.tasks import plan as plan_task
@@ -29,6 +30,8 @@ def remove(
     engine_options: flags.EngineOptions = None,
     grow: flags.Grow = 4,
     feather: flags.Feather = None,
+    start: flags.Start = None,
+    stop: flags.Stop = None,
     memory: flags.Memory = "2G",
     workers: flags.Workers = 1,
     fresh: flags.Fresh = False,
@@ -58,6 +61,8 @@ def remove(
             crf=crf,
             preset=preset,
             lossless=lossless,
+            start=start,
+            stop=stop,
             rate=flags.parse_rate(rate),
             memory_bytes=parse_memory(memory),
             verify=verify,
@@ -78,6 +83,8 @@ def fill(
     engine_options: flags.EngineOptions = None,
     grow: flags.Grow = 4,
     feather: flags.Feather = None,
+    start: flags.Start = None,
+    stop: flags.Stop = None,
     memory: flags.Memory = "2G",
     workers: flags.Workers = 1,
     fresh: flags.Fresh = False,
@@ -100,6 +107,7 @@ def fill(
         grow_px=grow,
         feather_px=feather_for(feather, grow),
         encode=Encode(codec=codec, crf=crf, preset=preset, lossless=lossless),
+        within=parse_limits(start, stop),
         rate=flags.parse_rate(rate),
         memory_bytes=parse_memory(memory),
         verify=verify,
@@ -155,6 +163,8 @@ def plan(
     invert: flags.Invert = False,
     engine: flags.Engine = "flowfill",
     grow: flags.Grow = 4,
+    start: flags.Start = None,
+    stop: flags.Stop = None,
     memory: flags.Memory = "2G",
     workers: flags.Workers = 1,
     codec: flags.Codec = None,
@@ -177,6 +187,8 @@ def plan(
             codec=codec,
             preset=preset,
             lossless=lossless,
+            start=start,
+            stop=stop,
             rate=flags.parse_rate(rate),
             memory_bytes=parse_memory(memory),
             workers=workers,

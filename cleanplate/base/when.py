@@ -1,4 +1,4 @@
-"""When a mask holds: the `@00:03-00:07` behind a mask file, a box or a polygon.
+"""A stretch of time: the `@00:03-00:07` behind a mask, and what `--start` and `--stop` leave between them.
 
     SPAN  = [TIME] "-" [TIME]             at least one of the two
     TIME  = [[hh:]mm:]ss[.fff]            minutes and seconds below 60 behind a larger unit
@@ -52,18 +52,28 @@ def parse_span(text: str) -> Span:
     if not looks_like_span(text):
         raise UsageError(f"'{text}' is not a time span; write it like 00:03-00:07, 3-7.5, 3- or -7")
     first, _, last = text.partition("-")
-    return Span(start=_seconds(first, text), stop=_seconds(last, text))
+    where = f"the time span '{text}'"
+    return Span(start=_seconds(first, where) if first else None, stop=_seconds(last, where) if last else None)
 
 
-def _seconds(time: str, whole: str) -> Fraction | None:
-    if not time:
+def parse_limits(start: str | None, stop: str | None) -> Span | None:
+    """What `--start` and `--stop` leave between them; None where neither is given. Raises `UsageError`."""
+    if start is None and stop is None:
         return None
+    first = None if start is None else _seconds(start, "--start")
+    last = None if stop is None else _seconds(stop, "--stop")
+    if first is not None and last is not None and first >= last:
+        raise UsageError(f"--start {start} does not lie before --stop {stop}; write the earlier time first")
+    return Span(start=first, stop=last)
+
+
+def _seconds(time: str, where: str) -> Fraction:
     found = _TIME.fullmatch(time)
     if found is None:
-        raise UsageError(f"'{time}' in the time span '{whole}' is not a time; write [[hh:]mm:]ss[.fff], like 00:03.5")
+        raise UsageError(f"'{time}' in {where} is not a time; write [[hh:]mm:]ss[.fff], like 00:03.5")
     hours, minutes, seconds, decimals = found.groups()
     if (minutes and int(seconds) >= 60) or (hours and int(minutes) >= 60):
-        raise UsageError(f"'{time}' in the time span '{whole}' has 60 or more minutes or seconds behind a larger unit")
+        raise UsageError(f"'{time}' in {where} has 60 or more minutes or seconds behind a larger unit")
     whole_s = int(hours or 0) * 3600 + int(minutes or 0) * 60 + int(seconds)
     return whole_s + Fraction(int(decimals or 0), 10 ** len(decimals or ""))
 
