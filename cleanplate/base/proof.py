@@ -51,8 +51,7 @@ class Untouched:
             self.samples += old.size - may_count
             if old is new:
                 continue
-            differs = old != new
-            differs &= ~may
+            differs = np.greater(old != new, may)
             if not differs.any():
                 continue
             self.changed += int(np.count_nonzero(differs))

@@ -80,6 +80,7 @@ class CutFinder:
         self._before: list[Small] = []  # the last frame, then the one before it
         self._scores: list[float] = []
         self._coarse, self._fine = _flow(finest_scale=1), _flow(finest_scale=0)
+        self._coarse.setVariationalRefinementIterations(0)
 
     def push(self, small: Small) -> bool:
         """The next frame's thumbnail; True if it starts a new shot. The first frame does not."""
@@ -121,7 +122,7 @@ class CutFinder:
         if float(np.abs(a - b)[known].mean()) < CALM:
             return 1.0
         a8, b8 = (np.clip(p + 128, 0, 255).astype(np.uint8) for p in (a, b))
-        for flow in (self._coarse, self._fine):  # the fine one takes five times as long and is seldom needed
+        for flow in (self._coarse, self._fine):  # the fine one takes ten times as long and is seldom needed
             onward = _between(flow, a8, b8)
             texture, correlation = _structure(a, _at(b, onward))
             found = _share(texture, correlation > ALIKE)
