@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from importlib.metadata import version
@@ -30,6 +30,7 @@ from cleanplate.journal.facts import content_hash, job_facts
 from cleanplate.journal.folder import JobFolder
 from cleanplate.mask.stored import StoredMasks
 from cleanplate.paint.engine import engine_options
+from cleanplate.save.origin import OriginMap, check_origin_map
 from cleanplate.save.writer import VideoWriter, check_output, encoder_for, remove_leftovers
 
 
@@ -89,14 +90,19 @@ class _Run:
         with open_video(job.video, job.rate) as reader, self.clock.time("total"):
             info = reader.info
             check_output(job.output, info, job.encode)
+            if job.origin_map is not None:
+                check_origin_map(job.origin_map, job.output, info)
             self.masks.check_video(info)
             expected = forecast(job, info, self.masks, encoder_for(job.output, info, job.encode))
             self.folder.reserve(expected.disk_bytes)
             remove_leftovers(job.output)
-            filling = Filling(job, info, self.masks, expected.grid, self.folder, self.clock)
+            origin_map = OriginMap(job.origin_map, info) if job.origin_map else None
+            watch_origin = origin_map.write if origin_map else None
+            filling = Filling(job, info, self.masks, expected.grid, self.folder, self.clock, watch_origin)
             writer = VideoWriter(job.output, info, job.encode, check=self._verify if job.verify else None)
             try:
-                self._fill(reader, writer, filling)
+                with origin_map or nullcontext():
+                    self._fill(reader, writer, filling)
             except ProofError as error:
                 self.verified = str(error) if job.verify else None
                 self._report(reader, expected, filling, writer).write(report_path(job.output))
@@ -198,6 +204,7 @@ class _Run:
             hole_samples=tally.hole_samples,
             seen_share=tally.seen / tally.hole_samples if tally.hole_samples else None,
             invented_share=tally.invented / tally.hole_samples if tally.hole_samples else None,
+            looks=filling.looks,
             shots=tally.shots,
             pieces=filling.pieces,
             pieces_taken_over=filling.pieces_taken_over,

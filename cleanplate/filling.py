@@ -12,25 +12,32 @@ and at the end both are woven together again.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from itertools import chain, tee
 
 import numpy as np
+from numpy.typing import NDArray
 
+from cleanplate.base.arrays import cut
 from cleanplate.base.fields import FIELDS, can_split, field_of, is_interlaced, weave
 from cleanplate.base.plan import Grid
 from cleanplate.base.proof import Untouched
-from cleanplate.base.report import StageClock
+from cleanplate.base.report import Look, StageClock
 from cleanplate.base.settings import Job
-from cleanplate.base.types import Frame, Labels, Planes, VideoInfo
+from cleanplate.base.types import INVENTED, SEEN, Frame, Labels, Planes, VideoInfo
 from cleanplate.journal.folder import JobFolder
 from cleanplate.journal.keeper import PieceKeeper
 from cleanplate.mask.stored import StoredMasks
 from cleanplate.paint.engine import engine_spec, make_engine
 from cleanplate.paste import paste
 from cleanplate.pieces import Held, Paint, hold, paint_frames
+
+WatchOrigin = Callable[[Frame, NDArray[np.uint8]], None]
+
+_MOST_LOOKS = 8
+_LOOK_APART_S = 1.0
 
 
 @dataclass(kw_only=True)
@@ -47,13 +54,34 @@ class Tally:
     shots: int = 0
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Filled:
+    """A picture with its hole painted, and how."""
+
+    frame: Frame
+    samples: int = 0
+    "painted"
+    seen: int = 0
+    invented: int = 0
+    origin: NDArray[np.uint8] | None = None  # (H, W) as in `Painting.origin`; None where nobody asked
+
+
 class Filling:
     """Fills the holes of one video's frames, keeps count, and proves that nothing else changed."""
 
     def __init__(
-        self, job: Job, info: VideoInfo, masks: StoredMasks, grid: Grid, folder: JobFolder, clock: StageClock
+        self,
+        job: Job,
+        info: VideoInfo,
+        masks: StoredMasks,
+        grid: Grid,
+        folder: JobFolder,
+        clock: StageClock,
+        watch_origin: WatchOrigin | None = None,
     ) -> None:
+        """`watch_origin` is called with each frame and where its samples came from, (H, W) as in `Painting.origin`."""
         self.job = job
+        self.watch_origin = watch_origin
         self.masks = masks
         self.grid = grid
         self.clock = clock
@@ -64,6 +92,7 @@ class Filling:
         self._info = info
         self._folder = folder
         self._keepers: list[PieceKeeper] = []
+        self._inventions: list[Look] = []
 
     @property
     def pieces(self) -> int:
@@ -82,6 +111,15 @@ class Filling:
             return []
         return ["the video is interlaced, but turned or of an odd size: it was worked on as whole frames, not by field"]
 
+    @property
+    def looks(self) -> list[Look]:
+        """The frames most worth a look: where most was invented, at least `_LOOK_APART_S` apart, in order of time."""
+        found: list[Look] = []
+        for look in sorted(self._inventions, key=lambda look: -look.invented_samples):
+            if len(found) < _MOST_LOOKS and all(abs(look.seconds - other.seconds) >= _LOOK_APART_S for other in found):
+                found.append(look)
+        return sorted(found, key=lambda look: look.frame)
+
     def frames(self, source: Iterable[Frame]) -> Generator[Frame]:
         """Every frame in order, its hole painted, pasted and proven; one without a hole as it came."""
         decoded = iter(source)
@@ -93,27 +131,36 @@ class Filling:
         del first
         if not self.by_field:
             with closing(self._passed(decoded, None)) as passed:
-                for frame, samples in passed:
-                    self._count(frame, samples)
-                    yield frame
+                for filled in passed:
+                    self._count(filled)
+                    yield filled.frame
             return
         wholes, *copies = tee(decoded, 1 + len(FIELDS))
         del decoded
         with ExitStack() as stack:
             passes = [stack.enter_context(closing(self._passed(copies[n], n))) for n in FIELDS]
             for whole, *fields in zip(wholes, *passes, strict=True):
-                self._count(whole, sum(samples for _, samples in fields))
-                woven = weave(_native(whole), [_native(field) for field, _ in fields])
-                yield replace(whole, native=woven)
+                filled = _joined(whole, fields)
+                self._count(filled)
+                yield filled.frame
 
-    def _count(self, frame: Frame, samples: int) -> None:
-        tally = self.tally
+    def _count(self, filled: _Filled) -> None:
+        tally, frame = self.tally, filled.frame
         tally.frames += 1
-        tally.with_holes += samples > 0
-        tally.hole_samples += samples
-        tally.covered += samples == _native(frame).arrays[0].size
+        tally.with_holes += filled.samples > 0
+        tally.hole_samples += filled.samples
+        tally.seen += filled.seen
+        tally.invented += filled.invented
+        tally.covered += filled.samples == _native(frame).arrays[0].size
+        if filled.invented:
+            seconds = float(self.masks.seconds(frame.pts))
+            share = filled.invented / filled.samples
+            look = Look(frame=frame.index, seconds=seconds, invented_samples=filled.invented, invented_share=share)
+            self._inventions.append(look)
+        if self.watch_origin is not None and filled.origin is not None:
+            self.watch_origin(frame, filled.origin)
 
-    def _passed(self, frames: Iterable[Frame], parity: int | None) -> Generator[tuple[Frame, int]]:
+    def _passed(self, frames: Iterable[Frame], parity: int | None) -> Generator[_Filled]:
         keeper = PieceKeeper(self._folder, "" if parity is None else f"-{parity}")
         self._keepers.append(keeper)
         return _Pass(self, keeper, parity).frames(frames)
@@ -130,8 +177,8 @@ class _Pass:
         self._labels_seen: tuple[Labels, Labels] | None = None
         self._nothing: Labels | None = None
 
-    def frames(self, source: Iterable[Frame]) -> Generator[tuple[Frame, int]]:
-        """Each picture, filled and proven, with the number of samples painted in it."""
+    def frames(self, source: Iterable[Frame]) -> Generator[_Filled]:
+        """Each picture, filled and proven."""
         filling, job = self._all, self._all.job
         with filling.clock.time("paint"):
             engines = [make_engine(job.engine, job.options, job.device) for _ in range(filling.grid.workers)]
@@ -178,16 +225,11 @@ class _Pass:
         within = self._all.job.within
         return within is None or self._all.masks.seconds(frame.pts) in within
 
-    def _pasted(self, held: Held, paints: Paint) -> tuple[Frame, int]:
-        filling, frame, samples = self._all, held.frame, 0
+    def _pasted(self, held: Held, paints: Paint) -> _Filled:
+        filling, frame = self._all, held.frame
         if held.regions:
             with filling.clock.time("paste"):
                 frame = paste(frame, held.regions, [paint.image for paint in paints])
-            for region, paint in zip(held.regions, paints, strict=True):
-                origin = paint.origin[region.grown]
-                samples += origin.size
-                filling.tally.seen += int(np.count_nonzero(origin == 1))
-                filling.tally.invented += int(np.count_nonzero(origin == 2))
         filling.tally.shots += not self._parity and (held.starts_shot or not filling.tally.frames)
         with filling.clock.time("prove"):
             labels = self._labels(frame) if self._is_asked(frame) else self._nothing
@@ -200,7 +242,37 @@ class _Pass:
                 first_row=self._parity or 0,
                 line_px=self._line_px,
             )
-        return frame, samples
+        origins = [paint.origin[region.grown] for region, paint in zip(held.regions, paints, strict=True)]
+        plane = None
+        if filling.watch_origin is not None:
+            plane = np.zeros(labels.shape, np.uint8)
+            for region, origin in zip(held.regions, origins, strict=True):
+                cut(plane, region.box_xyxy)[region.grown] = origin
+        return _Filled(
+            frame=frame,
+            samples=sum(origin.size for origin in origins),
+            seen=sum(int(np.count_nonzero(origin == SEEN)) for origin in origins),
+            invented=sum(int(np.count_nonzero(origin == INVENTED)) for origin in origins),
+            origin=plane,
+        )
+
+
+def _joined(whole: Frame, fields: Sequence[_Filled]) -> _Filled:
+    """One frame of its two fields."""
+    woven = weave(_native(whole), [_native(field.frame) for field in fields])
+    origins = [field.origin for field in fields if field.origin is not None]
+    plane = None
+    if origins:
+        plane = np.empty((woven.height_px, woven.width_px), np.uint8)
+        for parity, origin in enumerate(origins):
+            plane[parity :: len(FIELDS)] = origin
+    return _Filled(
+        frame=replace(whole, native=woven),
+        samples=sum(field.samples for field in fields),
+        seen=sum(field.seen for field in fields),
+        invented=sum(field.invented for field in fields),
+        origin=plane,
+    )
 
 
 def _native(frame: Frame) -> Planes:

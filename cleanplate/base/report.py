@@ -31,6 +31,18 @@ Watch = Callable[[Progress], None]
 
 
 @dataclass(frozen=True, kw_only=True)
+class Look:
+    """A frame worth a look: much of it was invented."""
+
+    frame: int
+    seconds: float
+    "from the first frame"
+    invented_samples: int
+    invented_share: float
+    "of what was painted in it"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Report:
     """The facts of one finished run."""
 
@@ -50,6 +62,8 @@ class Report:
     seen_share: float | None
     "of those, the share copied from where the video shows it; None where there are none"
     invented_share: float | None
+    looks: list[Look]
+    "the few frames where most was invented"
     shots: int
     pieces: int
     "painted, by this run or one before it"

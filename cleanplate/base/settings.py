@@ -80,6 +80,8 @@ class Job:
     device: str = "cpu"
     memory_bytes: int = MEMORY_DEFAULT_BYTES
     verify: bool = False
+    origin_map: Path | None = None
+    "where to write a video that says which samples were seen elsewhere and which invented"
     workers: int = 1
     "pieces painted at a time, where memory allows; the result does not depend on it"
 

@@ -24,6 +24,9 @@ Box = tuple[int, int, int, int]  # half-open x0, y0, x1, y1
 
 Model = Literal["yuv", "rgb", "gray"]
 
+UNTOUCHED, SEEN, INVENTED = 0, 1, 2
+"where a sample of a painting came from: see `Painting.origin`"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Color:

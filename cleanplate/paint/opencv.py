@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cleanplate.base.errors import UsageError
-from cleanplate.base.types import Clip, Painting
+from cleanplate.base.types import INVENTED, Clip, Painting
 from cleanplate.paint.engine import Engine
 
 MID_GRAY = 128 / 255  # where a frame shows nothing at all
-INVENTED = 2  # of `Painting.origin`
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,6 +24,7 @@ from cleanplate.mask.maker import MaskSource, Points
 from cleanplate.mask.stored import MaskSummary
 from cleanplate.mask.stored import make_masks as store_masks
 from cleanplate.paint.engine import engine_options
+from cleanplate.save.origin import check_origin_map
 from cleanplate.save.writer import check_output
 
 Paths = str | Path | Sequence[str | Path]
@@ -52,6 +53,7 @@ def remove(
     rate: Fraction | int | None = None,
     memory_bytes: int = MEMORY_DEFAULT_BYTES,
     verify: bool = False,
+    origin_map: str | Path | None = None,
     workers: int = 1,
     fresh: bool = False,
     watch: Watch | None = None,
@@ -63,6 +65,7 @@ def remove(
     as text with the time it holds: "mask.png@00:03-00:07". invert: masks from files mark what is to stay.
     grow_px, feather_px: how far the hole is grown, and how much of that is blended (None: 2, or grow_px if smaller).
     start, stop: when to work, like "00:03.5", from the first frame on; frames outside pass through as they are.
+    origin_map: an .mkv to write, whose gray says where samples came from: 128 seen elsewhere, 255 invented.
     workers: pieces painted at a time; the result does not depend on it. fresh: throw away what an earlier, stopped run
     of the same output left in its job folder, where else this one goes on from it.
 
@@ -83,6 +86,7 @@ def remove(
         rate=None if rate is None else Fraction(rate),
         memory_bytes=memory_bytes,
         verify=verify,
+        origin_map=None if origin_map is None else Path(origin_map),
         workers=workers,
     )
     ready = engine_options(engine, job.options)
@@ -91,6 +95,8 @@ def remove(
     removed = [f"all but {source}" if invert and source.path else str(source) for source in sources]
     with open_video(job.video, job.rate) as reader:
         check_output(output, reader.info, job.encode)  # before any work is done
+        if job.origin_map is not None:
+            check_origin_map(job.origin_map, output, reader.info)
         with JobFolder(output, fresh=fresh) as folder:
             folder.claim(job_facts(job, ready, _mask_facts(sources, removed)))
             made = MaskPass(clock=StageClock(), removed=removed, folder=folder)

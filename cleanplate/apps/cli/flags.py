@@ -93,6 +93,15 @@ Rate = Annotated[
     ),
 ]
 Verify = Annotated[bool, typer.Option("--verify", help="Decode the result again and compare.", rich_help_panel=_ENCODE)]
+OriginMap = Annotated[
+    Path | None,
+    typer.Option(
+        "--origin-map",
+        help="Also write an .mkv: gray = seen elsewhere, white = invented.",
+        rich_help_panel=_PAINT,
+        show_default=False,
+    ),
+]
 ScoreCrf = Annotated[
     float | None, typer.Option("--crf", help="Score again after x264 at this quality, 0 (best) to 51.")
 ]

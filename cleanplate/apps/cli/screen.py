@@ -67,6 +67,9 @@ def show_report(report: Report) -> None:
         table.add_row(
             "painted", f"{report.seen_share:.1%} seen elsewhere in the video, {report.invented_share:.1%} invented"
         )
+    if report.looks:
+        places = (f"{look.seconds:.1f} s ({look.invented_share:.0%} invented)" for look in report.looks[:4])
+        table.add_row("look at", ", ".join(places))
     is_identical = report.untouched == "identical"
     table.add_row("untouched", Text(report.untouched, style="green" if is_identical else "bold red"))
     if report.verified is not None:

@@ -41,6 +41,7 @@ def remove(
     lossless: flags.Lossless = False,
     rate: flags.Rate = None,
     verify: flags.Verify = False,
+    origin_map: flags.OriginMap = None,
     quiet: flags.Quiet = False,
     as_json: flags.AsJson = False,
 ) -> None:
@@ -66,6 +67,7 @@ def remove(
             rate=flags.parse_rate(rate),
             memory_bytes=parse_memory(memory),
             verify=verify,
+            origin_map=origin_map,
             workers=workers,
             fresh=fresh,
             watch=watch,
@@ -94,6 +96,7 @@ def fill(
     lossless: flags.Lossless = False,
     rate: flags.Rate = None,
     verify: flags.Verify = False,
+    origin_map: flags.OriginMap = None,
     quiet: flags.Quiet = False,
     as_json: flags.AsJson = False,
 ) -> None:
@@ -111,6 +114,7 @@ def fill(
         rate=flags.parse_rate(rate),
         memory_bytes=parse_memory(memory),
         verify=verify,
+        origin_map=origin_map,
         workers=workers,
     )
     with screen.progress_line(not quiet and not as_json) as watch:
