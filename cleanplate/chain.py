@@ -158,21 +158,24 @@ class _Run:
                 return
             yield frame
 
-    def _verify(self, written: Path) -> None:
-        """Decode the written file again. Raises `ProofError` where it does not hold what was sent to the encoder."""
+    def _verify(self, written: Path, later_s: Fraction) -> None:
+        """Decode the written file again. Raises `ProofError` where it does not hold what was sent to the encoder.
+
+        `later_s`: by how much everything is shown later than in the source.
+        """
         job, found = self.job, 0
         with open_video(written, job.rate if written.is_dir() else None) as reader, self.clock.time("verify"):
             for frame in reader:
                 if found < len(self.times):
-                    self._verify_frame(frame, reader.info)
+                    self._verify_frame(frame, reader.info, later_s)
                 found += 1
                 self._show("verify", found)
         if found != len(self.times):
             raise ProofError(f"the written file holds {found} frames, but {len(self.times)} were encoded")
         self.verified = f"{found} frames decode" + (", all samples identical" if job.encode.lossless else "")
 
-    def _verify_frame(self, frame: Frame, info: VideoInfo) -> None:
-        late = abs(frame.pts * info.time_base - self.times[frame.index])
+    def _verify_frame(self, frame: Frame, info: VideoInfo, later_s: Fraction) -> None:
+        late = abs(frame.pts * info.time_base - self.times[frame.index] - later_s)
         if not info.image_paths and late > Fraction(1, 1000):  # Matroska keeps times to the millisecond
             raise ProofError(f"frame {frame.index} of the written file is shown {float(late):.4f} s off its time")
         if self.job.encode.lossless and _checksum(frame) != self.checksums[frame.index]:

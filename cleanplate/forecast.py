@@ -22,7 +22,7 @@ from cleanplate.base.when import Span
 from cleanplate.crops import largest_crop_px
 from cleanplate.mask.stored import StoredMasks
 from cleanplate.paint.engine import EngineSpec, engine_spec
-from cleanplate.save.encode import LARGE_PX
+from cleanplate.save.options import LARGE_PX
 
 _CHROMA_PX = 2
 "what a hole grows by at most when it is rounded to whole chroma samples and their neighbours"

@@ -1,7 +1,8 @@
 """How FFmpeg's pixel formats lie in memory, and how a turned picture lies in the stored one.
 
-The table covers the formats whose samples are whole bytes or little-endian words. `decode` looks at a picture through
-it without copying, `save` puts a picture back through the same table, so that no sample changes on the way.
+The table covers the formats whose samples are whole bytes or words, those that pack three samples into one word, and
+those of one bit a pixel. `decode` looks at a picture through it, mostly without copying; `save` puts a picture back
+through the same table, so that no sample changes on the way.
 """
 
 from __future__ import annotations
@@ -32,13 +33,43 @@ class PixelFormat:
     has_alpha: bool = False
     shift: int = 0
     "bits below the value in its word (p010 keeps its ten bits on top)"
+    is_big_endian: bool = False
+    fields_at: tuple[int, ...] = ()
+    "lowest bit of each component in a word of 32 bits that holds them all; then there are no `parts`"
 
     @property
-    def dtype(self) -> type[np.generic]:
-        return np.uint8 if self.bit_depth == 8 else np.uint16
+    def dtype(self) -> np.dtype[Any]:
+        """Of the stored words."""
+        if self.fields_at:
+            return np.dtype("<u4")
+        return np.dtype(np.uint8 if self.bit_depth == 8 else ">u2" if self.is_big_endian else "<u2")
+
+    def samples(self, planes: Sequence[NDArray[Any]], width_px: int, height_px: int) -> list[NDArray[Any]]:
+        """Each component's values (h, w), uint8 or uint16, from the stored planes, each (rows, words a line)."""
+        if self.fields_at:
+            words = planes[0][:height_px, :width_px]
+            top = np.uint32(2**self.bit_depth - 1)
+            return [(words >> np.uint32(at) & top).astype(np.uint16) for at in self.fields_at]
+        views = self.views(planes, width_px, height_px)
+        if self.shift or self.is_big_endian:
+            return [(view >> self.shift).astype(np.uint16) for view in views]
+        return views
+
+    def store(
+        self, samples: Sequence[NDArray[Any]], planes: Sequence[NDArray[Any]], width_px: int, height_px: int
+    ) -> None:
+        """Put values that `samples` would give into stored planes that can be written to."""
+        if self.fields_at:
+            words = np.zeros((height_px, width_px), np.uint32)
+            for value, at in zip(samples, self.fields_at, strict=True):
+                words |= value.astype(np.uint32) << np.uint32(at)
+            planes[0][:height_px, :width_px] = words
+            return
+        for view, value in zip(self.views(planes, width_px, height_px), samples, strict=True):
+            np.copyto(view, value << self.shift if self.shift else value)
 
     def views(self, planes: Sequence[NDArray[Any]], width_px: int, height_px: int) -> list[NDArray[Any]]:
-        """Each component as a view (h, w) of the stored planes, each given as (rows, samples a line)."""
+        """Each component as a view (h, w) of the stored planes, each given as (rows, words a line)."""
         found = []
         for number, (plane, first, step) in enumerate(self.parts):
             is_chroma = self.model == "yuv" and number in (1, 2)
@@ -90,12 +121,32 @@ def _table() -> dict[str, PixelFormat]:
     add("ya16le", "gray", 16, ((0, 0, 2), (0, 1, 2)))
     for name, steps in {"nv12": (2, 2), "nv16": (2, 1), "nv24": (1, 1)}.items():
         add(name, "yuv", 8, ((0, 0, 1), (1, 0, 2), (1, 1, 2)), steps)
-    add("nv21", "yuv", 8, ((0, 0, 1), (1, 1, 2), (1, 0, 2)), (2, 2))
+    for name, steps in {"nv21": (2, 2), "nv42": (1, 1)}.items():
+        add(name, "yuv", 8, ((0, 0, 1), (1, 1, 2), (1, 0, 2)), steps)
     add("yuyv422", "yuv", 8, ((0, 0, 2), (0, 1, 4), (0, 3, 4)), (2, 1))
+    add("yvyu422", "yuv", 8, ((0, 0, 2), (0, 3, 4), (0, 1, 4)), (2, 1))
     add("uyvy422", "yuv", 8, ((0, 1, 2), (0, 0, 4), (0, 2, 4)), (2, 1))
-    for name, steps in {"p010le": (2, 2), "p210le": (2, 1)}.items():
-        add(name, "yuv", 10, ((0, 0, 1), (1, 0, 2), (1, 1, 2)), steps)
-        rows[-1] = replace(rows[-1], shift=6)
+    add("vuyx", "yuv", 8, ((0, 2, 4), (0, 1, 4), (0, 0, 4)))
+    add("vuya", "yuv", 8, ((0, 2, 4), (0, 1, 4), (0, 0, 4), (0, 3, 4)))
+    add("ayuv64le", "yuv", 16, ((0, 1, 4), (0, 2, 4), (0, 3, 4), (0, 0, 4)))
+    add("nv20le", "yuv", 10, ((0, 0, 1), (1, 0, 2), (1, 1, 2)), (2, 1))
+    for bits in (10, 12, 16):  # values on top of their words
+        for name, steps in {"0": (2, 2), "2": (2, 1), "4": (1, 1)}.items():
+            add(f"p{name}{bits}le", "yuv", bits, ((0, 0, 1), (1, 0, 2), (1, 1, 2)), steps)
+            rows[-1] = replace(rows[-1], shift=16 - bits)
+        add(f"y2{bits}le", "yuv", bits, ((0, 0, 2), (0, 1, 4), (0, 3, 4)), (2, 1))
+        rows[-1] = replace(rows[-1], shift=16 - bits)
+    rows += [replace(row, name=f"{row.name[:-2]}be", is_big_endian=True) for row in rows if row.name.endswith("le")]
+    packed: dict[str, tuple[Model, tuple[int, ...]]] = {
+        "xv30le": ("yuv", (10, 0, 20)),
+        "v30xle": ("yuv", (12, 2, 22)),
+        "x2rgb10le": ("rgb", (20, 10, 0)),
+        "x2bgr10le": ("rgb", (0, 10, 20)),
+    }
+    rows += [
+        PixelFormat(name=name, model=model, bit_depth=10, parts=(), fields_at=at)
+        for name, (model, at) in packed.items()
+    ]
     return {row.name: row for row in rows}
 
 

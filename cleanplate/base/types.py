@@ -143,6 +143,8 @@ class Frame:
     "ticks; 0 = unknown"
     native: Planes | None
     "the decoder's own planes, read by paste and save only; None where only the timing was read"
+    captions: bytes = b""
+    "closed captions that the picture carries: CTA-708 triplets, written into the picture that replaces it"
 
     def crop(self, box_xyxy: Box) -> Image:
         """The part of the picture inside the box: (h, w, 3) RGB, uint8 for 8-bit sources, else full-scale uint16."""

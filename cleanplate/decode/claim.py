@@ -12,6 +12,7 @@ from av.video.stream import VideoStream
 
 from cleanplate.base.types import VideoInfo
 from cleanplate.decode.packets import Losses
+from cleanplate.decode.transport import ends_within_packet
 from cleanplate.decode.whole import missing_bytes
 
 _LONG_S = 10
@@ -30,6 +31,8 @@ class Claim:
     "ticks: when the last picture ends"
     missing_bytes: int
     "by which the file is shorter than it says"
+    ends_early: bool = False
+    "it ends within a packet, and does not say how much is missing"
 
     @classmethod
     def of(cls, path: Path, container: InputContainer, stream: VideoStream) -> Claim:
@@ -42,7 +45,14 @@ class Claim:
         frames = stream.frames or None
         if container.format.name == "avi":  # counts ticks, also those at which the picture before stays
             end, frames = (start or 0) + (frames or 0), None
-        return cls(path=path, frames=frames, start_pts=start or 0, end_pts=end, missing_bytes=missing_bytes(path))
+        return cls(
+            path=path,
+            frames=frames,
+            start_pts=start or 0,
+            end_pts=end,
+            missing_bytes=missing_bytes(path),
+            ends_early=container.format.name == "mpegts" and ends_within_packet(path),
+        )
 
     def last_duration(self, pts: int, duration: int, info: VideoInfo, losses: Losses) -> int:
         """How long the last picture stays: its packet's word, unless the stream's length clearly says otherwise.
@@ -77,6 +87,11 @@ class Claim:
             found.append(f"'{self.path}' is cut short: the last {missing} of its {total} frames are missing")
         elif self.missing_bytes:
             found.append(f"'{self.path}' is cut short by {self.missing_bytes} bytes; what could be read was kept")
+        elif self.ends_early:
+            found.append(
+                f"'{self.path}' seems to end within a packet, so its end is missing; how much, a transport stream does "
+                "not say: what could be read was kept"
+            )
         elif losses.unread:
             found.append(f"parts of '{self.path}' could not be read; what could be was kept")
         if losses.undecoded:

@@ -8,17 +8,16 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from av.container import InputContainer
+from av.sidedata.sidedata import Type as SideDataType
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
-from numpy.typing import NDArray
 
 from cleanplate.base.errors import MediaError
-from cleanplate.base.pixels import PIXEL_FORMATS, turn
+from cleanplate.base.pixels import turn
 from cleanplate.base.types import Frame, Planes
 from cleanplate.decode.claim import Claim
-from cleanplate.decode.info import describe, main_video, open_container
+from cleanplate.decode.info import color_said, describe, main_video, open_container
 from cleanplate.decode.packets import MAX_PIXELS, Losses, decoded, packets_of
 from cleanplate.decode.reader import VideoReader
 from cleanplate.decode.times import mend
@@ -39,10 +38,16 @@ class FileReader(VideoReader):
         with open_container(path) as container:
             stream = main_video(container, path)
             self._stream_index = stream.index
-            # AVI stores no times of showing, and those FFmpeg makes up are wrong for reordered pictures.
-            self._is_by_dts = container.format.name == "avi" and bool(stream.codec_context.has_b_frames)
+            # AVI stores no times of showing. Those FFmpeg makes up are wrong for reordered pictures, and one picture
+            # late for codecs that might reorder.
+            is_reordered, codec = bool(stream.codec_context.has_b_frames), stream.codec_context.codec.canonical_name
+            self._is_by_dts = container.format.name == "avi" and (is_reordered or codec in ("h264", "hevc"))
+            said = color_said(stream)  # by the container; a decoder overwrites it
             first = self._first_picture(container, stream)
-            info, self._layout = describe(path, container, stream, first)
+            self._dts_ahead = 0
+            if is_reordered and self._is_by_dts and first.dts is not None:
+                self._dts_ahead = first.dts - self._first_dts(first.dts)
+            info, self._layout, self._reading = describe(path, container, stream, first, said)
             self.info = replace(info, start_pts=self._time_said(first) or 0)
             self._claim = Claim.of(path, container, stream)
         self._step = max(round(1 / (info.rate * info.time_base)), 1) if info.rate else 1
@@ -59,6 +64,12 @@ class FileReader(VideoReader):
         if first is None:
             raise MediaError(f"no picture of '{self._path}' can be decoded; the file is damaged or cut short")
         return first
+
+    def _first_dts(self, unknown: int) -> int:
+        """The time of the first packet, when the first picture is to be shown where only packets have times."""
+        with open_container(self._path) as container:
+            dts = next(container.demux(container.streams[self._stream_index])).dts
+        return unknown if dts is None else dts
 
     def close(self) -> None:
         while self._open:
@@ -83,11 +94,15 @@ class FileReader(VideoReader):
                 given = held.pts
                 yield replace(held, duration=pts - held.pts)
             held = Frame(
-                index=index, pts=pts, duration=picture.duration or self._step, native=self._planes(picture, index)
+                index=index,
+                pts=pts,
+                duration=picture.duration or self._step,
+                native=self._planes(picture, index),
+                captions=_captions(picture),
             )
         if held:
             yield replace(held, duration=self._claim.last_duration(held.pts, held.duration, self.info, losses))
-        self.warnings = self._claim.sentences(losses, self._step)
+        self.warnings = [*self._reading.warnings, *self._claim.sentences(losses, self._step)]
         if mended is not None:
             self.warnings.append(
                 f"some pictures of '{self._path}' came with a time no later than the one before: "
@@ -95,7 +110,9 @@ class FileReader(VideoReader):
             )
 
     def _time_said(self, picture: VideoFrame) -> int | None:
-        return picture.dts if self._is_by_dts else picture.pts
+        if self._is_by_dts:
+            return None if picture.dts is None else picture.dts - self._dts_ahead
+        return picture.pts
 
     def _mended(self, index: int) -> list[int]:
         """The times of all pictures in order, those that do not fit worked out. Raises `MediaError`."""
@@ -129,11 +146,10 @@ class FileReader(VideoReader):
                 f"frame {index} of '{self._path}' is {picture.width}x{picture.height} {picture.format.name}, but the "
                 f"video began as {width}x{height} {form}; split the file where it changes"
             )
-        width, height, name = self._stored
-        pixels = PIXEL_FORMATS[name]
-        views = pixels.views([_rows(plane, pixels.dtype) for plane in picture.planes], width, height)
-        if pixels.shift:
-            views = [view >> pixels.shift for view in views]
+        try:
+            views = self._reading.samples(picture)
+        except MediaError as error:
+            raise MediaError(f"frame {index} of '{self._path}': {error}") from error
         upright = [turn(view, self.info.rotation_deg, self.info.is_flipped) for view in views]
         for view in upright:
             view.flags.writeable = False
@@ -172,7 +188,6 @@ class FileReader(VideoReader):
         return [(frame.pts, frame.duration) for frame in self]
 
 
-def _rows(plane: Any, dtype: type[np.generic]) -> NDArray[Any]:
-    """A plane with its padding, (rows, samples a line); FFmpeg may store it bottom line first."""
-    rows = np.frombuffer(plane, np.uint8).reshape(plane.height, abs(plane.line_size)).view(dtype)
-    return rows[::-1] if plane.line_size < 0 else rows
+def _captions(picture: VideoFrame) -> bytes:
+    data: Any = picture.side_data.get(SideDataType.A53_CC)  # type: ignore[call-overload]  # PyAV's stub
+    return b"" if data is None else bytes(data)

@@ -11,16 +11,19 @@ import av
 import av.logging
 import numpy as np
 from av.container import InputContainer
+from av.filter import Graph
 from av.sidedata.sidedata import Type as SideDataType
 from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from cleanplate.base.errors import MediaError
-from cleanplate.base.pixels import PIXEL_FORMATS, stored_layout, turned_layout
+from cleanplate.base.pixels import stored_layout, turned_layout
 from cleanplate.base.types import Color, PlaneLayout, Stream, VideoInfo
+from cleanplate.decode.pictures import Reading
 
 _FIELD_ORDERS = {0: "unknown", 1: "progressive", 2: "tt", 3: "bb", 4: "tb", 5: "bt"}
+_UNSAID = 2
 # What FFmpeg may take a file for. Playlists are missing on purpose: they name other files and addresses.
 _KINDS = (
     "mov,matroska,avi,mpegts,mpeg,mpegvideo,m4v,flv,asf,ogg,mxf,mxf_opatom,nut,ivf,obu,av1,h264,hevc,vvc,dv,gif,apng,"
@@ -55,22 +58,27 @@ def reason(error: Exception) -> str:
 
 
 def describe(
-    path: Path, container: InputContainer, stream: VideoStream, first: VideoFrame
-) -> tuple[VideoInfo, PlaneLayout]:
-    """What is known of the video whose first picture this is, and how its planes lie upright. Raises `MediaError`."""
-    form = PIXEL_FORMATS.get(first.format.name)
-    if form is None:
+    path: Path, container: InputContainer, stream: VideoStream, first: VideoFrame, said: Color
+) -> tuple[VideoInfo, PlaneLayout, Reading]:
+    """What is known of the video whose first picture this is, how its planes lie upright, and how they are read.
+
+    `said`: the container's word on its colours, for what the pictures themselves leave unsaid. Raises `MediaError`.
+    """
+    try:
+        reading = Reading(first, stream.codec_context.codec.canonical_name)
+    except ValueError as error:
         raise MediaError(
-            f"'{path}' stores its pictures as {first.format.name}, which is not read yet; convert it first"
-        )
+            f"'{path}' stores its pictures as {first.format.name}, which is not read; convert it first"
+        ) from error
+    form = reading.form
     rotation_deg, is_flipped = _orientation(path, first)
-    field_order, chroma_location = _read_dump(container, stream)
+    seen = color_said(stream)
     color = Color(
-        primaries=int(stream.codec_context.color_primaries),
-        transfer=int(stream.codec_context.color_trc),
-        matrix=int(stream.codec_context.colorspace),
-        full_range={1: False, 2: True}.get(int(stream.codec_context.color_range)),
-        chroma_location=chroma_location,
+        primaries=said.primaries if seen.primaries == _UNSAID else seen.primaries,
+        transfer=said.transfer if seen.transfer == _UNSAID else seen.transfer,
+        matrix=said.matrix if seen.matrix == _UNSAID else seen.matrix,
+        full_range=said.full_range if seen.full_range is None else seen.full_range,
+        chroma_location=_chroma_location(container, stream),
     )
     size = (first.height, first.width) if rotation_deg % 180 else (first.width, first.height)
     assert stream.time_base is not None
@@ -86,7 +94,7 @@ def describe(
         codec=stream.codec_context.codec.canonical_name,
         container=container.format.name,
         color=color,
-        field_order=field_order,
+        field_order=_field_order(container, stream, first),
         pixel_aspect=stream.sample_aspect_ratio or Fraction(1),
         rotation_deg=rotation_deg,
         is_flipped=is_flipped,
@@ -94,7 +102,18 @@ def describe(
         streams=tuple(_other(other) for other in container.streams if other.index != stream.index),
     )
     layout = stored_layout(form, color, first.height)
-    return info, turned_layout(layout, first.width, first.height, rotation_deg, is_flipped)
+    return info, turned_layout(layout, first.width, first.height, rotation_deg, is_flipped), reading
+
+
+def color_said(stream: VideoStream) -> Color:
+    """What is known of a stream's colours: by its container before anything is decoded, by its pictures afterwards."""
+    context = stream.codec_context
+    return Color(
+        primaries=int(context.color_primaries),
+        transfer=int(context.color_trc),
+        matrix=int(context.colorspace),
+        full_range={1: False, 2: True}.get(int(context.color_range)),
+    )
 
 
 def _other(stream: Any) -> Stream:
@@ -124,8 +143,38 @@ def _orientation(path: Path, first: VideoFrame) -> tuple[int, bool]:
     return turns[place], is_flipped
 
 
-def _read_dump(container: InputContainer, stream: VideoStream) -> tuple[str, str]:
-    """(field order, chroma location). PyAV shows the latter only in FFmpeg's verbose description of the file."""
+def _field_order(container: InputContainer, stream: VideoStream, first: VideoFrame) -> str:
+    """The stream's word, or the first picture's where the stream says nothing or the container is known to err.
+
+    FFmpeg writes MXF headers that call interlaced ProRes progressive and every DNxHD top field first; DV's decoder
+    calls every picture interlaced.
+    """
+    said = _FIELD_ORDERS.get(stream.codec_context.field_order, "unknown")
+    is_dv = stream.codec_context.codec.canonical_name == "dvvideo"
+    if not first.interlaced_frame or (is_dv and said != "unknown"):
+        return said
+    is_doubtful = said in ("unknown", "progressive") or container.format.name == "mxf"
+    return ("tt" if _is_top_first(first) else "bb") if is_doubtful else said
+
+
+def _is_top_first(picture: VideoFrame) -> bool:
+    """PyAV does not show this flag of an interlaced picture; FFmpeg's filter `select` lets pass where it is set."""
+    graph = Graph()
+    start = graph.add_buffer(
+        width=picture.width, height=picture.height, format=picture.format, time_base=Fraction(1, 25)
+    )
+    select = graph.add("select", "expr='eq(interlace_type,TOPFIRST)'")
+    graph.link_nodes(start, select, graph.add("buffersink")).configure()
+    graph.push(picture)
+    try:
+        graph.pull()
+    except (av.BlockingIOError, av.EOFError):
+        return False
+    return True
+
+
+def _chroma_location(container: InputContainer, stream: VideoStream) -> str:
+    """PyAV shows it only in FFmpeg's verbose description of the file."""
     level = av.logging.get_level()
     av.logging.set_level(av.logging.VERBOSE)
     av.logging.set_libav_level(av.logging.VERBOSE)
@@ -134,7 +183,6 @@ def _read_dump(container: InputContainer, stream: VideoStream) -> tuple[str, str
     finally:
         av.logging.set_libav_level(av.logging.INFO)
         av.logging.set_level(level)
-    field_order = _FIELD_ORDERS.get(stream.codec_context.field_order, "unknown")
     line = re.search(rf"^  Stream #0:{stream.index}\b.*: Video: .*$", dump, re.MULTILINE)
     found = re.search(r"[(,] ?((?:top|bottom)?left|center|top|bottom)[,)]", line.group()) if line else None
-    return field_order, found.group(1) if found else "unspecified"
+    return found.group(1) if found else "unspecified"

@@ -19,6 +19,8 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from cleanplate.decode.pictures import decoder_of
+
 MAX_PIXELS = 2**27
 "16384 x 8192, four times 8K: a header may claim any size, and beyond this nothing is allocated"
 # Frame threads mend a damaged H.264 picture differently at each run, and the last pictures are lost with one that
@@ -100,9 +102,9 @@ def packets_of(container: InputContainer, stream: VideoStream, losses: Losses) -
 
 def decoded(container: InputContainer, stream: VideoStream, losses: Losses) -> Iterator[VideoFrame]:
     """The stream's pictures in the order shown; packets that cannot be decoded are counted and left out."""
-    context = stream.codec_context
+    context = decoder_of(stream)
     context.options = {"max_pixels": str(MAX_PIXELS)}
-    stream.thread_type = _THREADS.get(context.codec.canonical_name, "SLICE")
+    context.thread_type = _THREADS.get(context.codec.canonical_name, "SLICE")
     for packet in packets_of(container, stream, losses):
         if packet.size:  # one without data would end the decoding
             losses.send(packet)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ class FolderSink:
     """Writes each frame into the folder `part`, named like the source's image or numbered from 00000."""
 
     codec_name = "png"
+    later_s = Fraction(0)
 
     def __init__(self, part: Path, info: VideoInfo) -> None:
         self._part = part

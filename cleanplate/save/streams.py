@@ -1,107 +1,77 @@
-"""Everything of a source that is not its picture: audio, subtitles, chapters, tags; copied packet by packet."""
+"""Everything of a source that is not its picture: audio, subtitles, data, chapters, tags; copied packet by packet."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from fractions import Fraction
-from math import lcm
 from pathlib import Path
 from typing import Any
 
 import av
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
-from av.stream import Discard, Disposition
+from av.stream import Discard
 
-from cleanplate.base.types import VideoInfo
+from cleanplate.save.holds import UNTIMED, advice, codec_of, is_cover, is_held, open_source, words_for
+from cleanplate.save.opening import Opening, delay, delayed_template, openings
 from cleanplate.save.subtitles import add_text_stream, is_blank
+from cleanplate.save.tags import file_tags, stream_tags
+from cleanplate.save.untimed import aligned
 
-# What a muxer writes about its own file: copied, it would describe the wrong one.
-_OWN_TAGS = {"encoder", "duration"}
-_MP4_BRANDS = {"major_brand", "minor_version", "compatible_brands"}
 _COVERS = {"png": ("cover.png", "image/png"), "mjpeg": ("cover.jpg", "image/jpeg")}
+# FFmpeg's MP4 muxer refuses uncompressed sound whose channels have a number only, as AVI has them.
+_USUAL_LAYOUTS = {"1 channels": "mono", "2 channels": "stereo", "6 channels": "5.1", "8 channels": "7.1"}
 _MOST_ERRORS = 64
 "reads that may fail before the rest of a damaged source is given up"
-_STATISTICS = ("bps", "number_of_", "_statistics")
-# Tags an MP4 file has a place for. With any other, all are written as QuickTime keys, which lose none.
-_MP4_TAGS = {
-    *("title", "artist", "album_artist", "composer", "album", "date", "comment", "genre", "copyright", "grouping"),
-    *("lyrics", "description", "synopsis", "show", "episode_id", "network", "keywords", "track", "disc", "timecode"),
-    *("creation_time", "language"),
-}
-
-
-def muxer_options(container: str, info: VideoInfo, source: InputContainer | None) -> dict[str, str]:
-    """Settings of the output container that keep times and tags exact and its bytes the same at each run."""
-    options = {"fflags": "+bitexact"}
-    if container == "matroska":
-        return options
-    flags = "+faststart"
-    if source is not None and set(file_tags(source)) - _MP4_TAGS:
-        flags += "+use_metadata_tags"
-    ticks = [info.time_base.denominator]
-    # Edit lists, which hold start offsets, count in the movie's own clock: 1/1000 s unless it is given.
-    clock = 1
-    for each in [*ticks, *(s.time_base.denominator for s in source.streams if s.time_base)] if source else ticks:
-        clock = lcm(clock, each) if lcm(clock, each) < 2**31 else clock
-    return options | {"movflags": flags, "video_track_timescale": str(ticks[0]), "movie_timescale": str(clock)}
-
-
-def file_tags(source: InputContainer) -> dict[str, str]:
-    """The tags of the whole file worth copying: not those a muxer writes by itself."""
-    own = _OWN_TAGS | (_MP4_BRANDS if "mp4" in source.format.name else set())
-    return {name: text for name, text in source.metadata.items() if name.lower() not in own}
-
-
-def stream_tags(tags: Mapping[str, str]) -> dict[str, str]:
-    """The tags of a stream without those that measure the old stream's bytes."""
-    return {n: t for n, t in tags.items() if n.lower() not in _OWN_TAGS and not n.lower().startswith(_STATISTICS)}
 
 
 class CopiedStreams:
     """The source's other streams, added to the output in the source's order and copied as the video advances."""
 
-    def __init__(self, path: Path, source: InputContainer, output: OutputContainer) -> None:
+    def __init__(self, path: Path, source: InputContainer, output: OutputContainer, main_index: int) -> None:
+        """`main_index`: the stream that is not copied."""
         self._path = path
         self.warnings: list[str] = []
+        self.places: dict[int, int] = {}
+        "number of each copied stream in the source -> in the output"
         self._source = source
         self._output = output
         self._targets: dict[int, Any] = {}
         self._packets: Iterator[Packet[Any]] | None = None
         self._next: Packet[Any] | None = None
-        self._early = Fraction(0)  # the earliest time before zero
-        self._dropped: dict[int, int] = {}
+        self._shift = Fraction(0)
+        self._begun: set[int] = set()
+        self._refused: dict[int, int] = {}
+        self._damaged: dict[int, int] = {}
         self._recode: dict[int, Callable[[bytes], bytes]] = {}
         self._container = output.format.name
-        self._is_same_kind = self._container in source.format.name.split(",")
+        self._suffix = Path(output.name).suffix
+        sounds = [stream.index for stream in source.streams.audio if stream.index != main_index]
+        self.openings: dict[int, Opening] = openings(path, sounds) if sounds else {}
 
     def add(self, stream: Any) -> None:
         """Make a place for one stream; what this container cannot hold is left out, or if text converted, and told."""
-        if stream.type == "attachment" and self._container == "matroska":
-            self._output.add_attachment(stream.name or "attachment", stream.mimetype or "", bytes(stream.data))
-            return
-        if self._container == "matroska" and stream.disposition & Disposition.attached_pic:
-            self._attach_cover(stream)
-            return
         if self._is_rewritten(stream):
+            return
+        if is_held(self._container, stream) and self._container == "matroska" and self._attach(stream):
             return
         target = self._place_for(stream)
         if target is None:
             self.warnings.append(
-                f"stream {stream.index} ({stream.type}, {_codec(stream)}) cannot be held by a {self._container} file "
-                "and was left out"
+                f"{words_for(stream)} was left out, for a {self._suffix} file cannot hold it"
+                f"{advice(self._container, stream)}"
             )
             return
-        target.metadata.update(stream_tags(stream.metadata))
+        target.metadata.update(stream_tags(stream.metadata, self._container))
         target.disposition = stream.disposition
         self._targets[stream.index] = target
+        self.places[stream.index] = target.index
 
     def _place_for(self, stream: Any) -> Any:
-        if _is_held(self._container, stream):
-            return self._output.add_stream_from_template(stream, opaque=True)
-        made = add_text_stream(self._output, _codec(stream)) if stream.type == "subtitle" else None
+        if is_held(self._container, stream):
+            return self._copy_of(stream)
+        made = add_text_stream(self._output, codec_of(stream)) if stream.type == "subtitle" else None
         if made is None:
             return None
         target, self._recode[stream.index] = made
@@ -109,42 +79,70 @@ class CopiedStreams:
         if target.codec_context is not None:
             target.codec_context.time_base = stream.time_base
         self.warnings.append(
-            f"stream {stream.index} (subtitle, {_codec(stream)}) was converted to plain text, as a {self._container} "
-            "file needs it; its styling was left out"
+            f"{words_for(stream)} was converted to plain text, as a {self._suffix} file needs it; its styling was "
+            "left out"
         )
         return target
 
-    def _attach_cover(self, stream: Any) -> None:
-        """Matroska keeps cover pictures as attached files."""
-        name, kind = _COVERS.get(_codec(stream), ("cover", "application/octet-stream"))
+    def _copy_of(self, stream: Any) -> Any:
+        """A stream of the same kind; in Matroska with the delay that an MP4 tells in its edit list only."""
+        opening = self.openings.get(stream.index)
+        if self._container in ("matroska", "webm") and opening and opening.hidden_s and not stream.codec_context.delay:
+            template = delayed_template(stream, opening.hidden_s)
+            if template is not None:
+                target = self._output.add_stream_from_template(template, opaque=True)
+                target.codec_context.extradata = stream.codec_context.extradata
+                return target
+            self.openings[stream.index] = Opening(first_s=opening.first_s, hidden_s=Fraction(0))
+        target = self._output.add_stream_from_template(stream, opaque=True)
+        if stream.type == "audio" and (usual := _USUAL_LAYOUTS.get(stream.codec_context.layout.name)):
+            target.codec_context.layout = usual
+        return target
+
+    def _attach(self, stream: Any) -> bool:
+        """Fonts and the like, and cover pictures, which Matroska keeps as attached files."""
+        if stream.type == "attachment":
+            self._output.add_attachment(stream.name or "attachment", stream.mimetype or "", bytes(stream.data))
+            return True
+        if not is_cover(stream):
+            return False
+        name, kind = _COVERS.get(codec_of(stream), ("cover", "application/octet-stream"))
         with open_source(self._path) as again:
             packet = next(again.demux(again.streams[stream.index]))
             name, kind = stream.metadata.get("filename", name), stream.metadata.get("mimetype", kind)
             self._output.add_attachment(name, kind, bytes(packet))
+        return True
 
     def _is_rewritten(self, stream: Any) -> bool:
-        """Whether the muxer makes this stream anew: the chapters' titles, in MP4 also the timecode from its tag."""
+        """Whether the muxer makes this stream anew: the chapters' titles, and the timecode from the video's tag."""
         if stream.type != "data":
             return False
-        is_titles = stream.name == "bin_data" and bool(self._source.chapters())
-        return is_titles or ("timecode" in stream.metadata and self._container != "matroska")
+        is_titles = stream.discard == Discard.all and bool(self._source.chapters())  # as FFmpeg marks that track
+        return is_titles or "timecode" in stream.metadata
 
     def _copy(self, packet: Packet[Any]) -> None:
         index = packet.stream_index
-        if is_blank(_codec(self._source.streams[index]), bytes(packet)[:2]):
+        if is_blank(codec_of(self._source.streams[index]), bytes(packet)[:2]):
             return
-        if self._container == "matroska" and not self._is_same_kind and packet.pts is not None and packet.pts < 0:
-            self._early = min(self._early, packet.pts * packet.time_base)
+        if packet.is_corrupt:
+            self._damaged[index] = self._damaged.get(index, 0) + 1
         if index in self._recode:
-            text: Packet[Any] = Packet(self._recode[index](bytes(packet)))
-            text.pts, text.dts, text.duration = packet.pts, packet.dts, packet.duration
-            text.time_base = packet.time_base
-            packet = text
+            packet = _like(packet, self._recode[index](bytes(packet)))
+        if self._container in UNTIMED and packet.pts is not None:
+            at_s, is_first = packet.pts * packet.time_base + self._shift, index not in self._begun
+            data = aligned(packet, self._source.streams[index], at_s, is_first)
+            if data is None:
+                return
+            self._begun.add(index)
+            packet = _like(packet, data)
+            packet.pts = packet.dts = 0 if is_first else max(round(at_s / packet.time_base), 0)
+        else:
+            delay(packet, self._shift)
         packet.stream = self._targets[index]
         try:
             self._output.mux(packet)
         except (av.ArgumentError, av.InvalidDataError):  # a time that falls, or what is no packet of this codec
-            self._dropped[index] = self._dropped.get(index, 0) + 1
+            self._refused[index] = self._refused.get(index, 0) + 1
 
     def _read(self, wanted: Sequence[Any]) -> Iterator[Packet[Any]]:
         """The packets of those streams, also behind a damaged place; decoding has told of the damage."""
@@ -153,14 +151,19 @@ class CopiedStreams:
                 yield from self._source.demux(wanted)
                 return
 
-    def copy_tags(self) -> None:
-        """Chapters and tags of the whole file."""
+    def begin(self, shift_s: Fraction) -> None:
+        """Chapters and tags of the whole file. `shift_s`: by how much all times are later than in the source."""
+        self._shift = shift_s
         self._output.metadata.update(file_tags(self._source))
         if chapters := self._source.chapters():
+            for each in chapters:
+                later = round(shift_s / each["time_base"]) if each["time_base"] else 0
+                each["start"] += later
+                each["end"] += later
             self._output.set_chapters(chapters)
 
     def copy_until(self, seconds: Fraction | None) -> None:
-        """Copy the packets that are due by then, so that streams stay interleaved; None = all that remain."""
+        """Copy the packets due by then in the output, so that streams stay interleaved; None = all that remain."""
         if self._packets is None:
             for stream in self._source.streams:
                 if stream.index not in self._targets:
@@ -171,7 +174,7 @@ class CopiedStreams:
         while self._next is not None:
             packet = self._next
             due = packet.dts if packet.dts is not None else packet.pts
-            if seconds is not None and due is not None and due * packet.time_base > seconds:
+            if seconds is not None and due is not None and due * packet.time_base + self._shift > seconds:
                 return
             if packet.size:
                 self._copy(packet)
@@ -179,44 +182,16 @@ class CopiedStreams:
         if seconds is None:
             self.warnings += [
                 f"damaged packets of stream {index} ({self._source.streams[index].type}) were left out: {count}"
-                for index, count in self._dropped.items()
+                for index, count in self._refused.items()
             ]
-        if seconds is None and self._early < 0:
-            self.warnings.append(
-                f"sound begins before zero, which Matroska cannot hold: everything starts "
-                f"{round(-self._early * 1000)} ms later"
-            )
+            self.warnings += [
+                f"packets of stream {index} ({self._source.streams[index].type}) that came damaged were kept: {count}"
+                for index, count in self._damaged.items()
+            ]
 
 
-def unheld_sound(path: Path, container: str) -> tuple[int, str] | None:
-    """Index and codec of the first audio stream of a file that a container cannot hold."""
-    with open_source(path) as source:
-        for stream in source.streams.audio:
-            if not _is_held(container, stream):
-                return stream.index, _codec(stream)
-    return None
-
-
-def open_source(path: Path) -> InputContainer:
-    """The source once more, for what is copied; decoding has shown that it is a video."""
-    return av.open(f"file:{path}", container_options={"protocol_whitelist": "file"}, metadata_errors="replace")
-
-
-def _is_held(container: str, stream: Any) -> bool:
-    """Whether a container holds such a stream: tried out, for muxers refuse some only when they write the header."""
-    trial = av.open(io.BytesIO(), "w", format=container)
-    try:
-        trial.add_stream_from_template(stream, opaque=True)
-        trial.start_encoding()
-        trial.close()
-    except (ValueError, av.FFmpegError):
-        return False
-    return True
-
-
-def _codec(stream: Any) -> str:
-    return str(
-        stream.codec_context.codec.canonical_name
-        if stream.codec_context
-        else getattr(stream, "name", None) or "unknown"
-    )
+def _like(packet: Packet[Any], data: bytes) -> Packet[Any]:
+    """Other data at the same time."""
+    made: Packet[Any] = Packet(data)
+    made.pts, made.dts, made.duration, made.time_base = packet.pts, packet.dts, packet.duration, packet.time_base
+    return made

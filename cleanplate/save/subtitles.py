@@ -1,4 +1,4 @@
-"""Text subtitles from one container's form to the other's: MP4 knows only mov_text, Matroska does not know it."""
+"""Text subtitles from one container's form to the other's: MP4 knows only mov_text, WebM only WebVTT."""
 
 from __future__ import annotations
 
@@ -49,6 +49,8 @@ _READERS: dict[str, Callable[[bytes], str]] = {
     "ass": _from_ass,
 }
 
+_TEXT_FORMS = {"mp4": "mov_text", "mov": "mov_text", "matroska": "subrip", "webm": "webvtt"}
+
 
 def is_blank(codec: str, payload: bytes) -> bool:
     """Whether this packet only fills the time between two texts, which the MP4 muxer does by itself."""
@@ -57,11 +59,11 @@ def is_blank(codec: str, payload: bytes) -> bool:
 
 def add_text_stream(output: OutputContainer, codec: str) -> tuple[Any, Callable[[bytes], bytes]] | None:
     """A stream of the container's own kind of text and what turns a packet of `codec` into one; None = not text."""
-    read = _READERS.get(codec)
-    if read is None:
+    read, form = _READERS.get(codec), _TEXT_FORMS.get(output.format.name)
+    if read is None or form is None:
         return None
-    if output.format.name == "matroska":
-        return output.add_mux_stream("subrip"), lambda payload: read(payload).encode()
+    if form != "mov_text":
+        return output.add_mux_stream(form), lambda payload: read(payload).encode()
     stream: Any = output.add_stream("mov_text")
     stream.codec_context.subtitle_header = _ASS_HEADER.encode()
 

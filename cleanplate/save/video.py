@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from fractions import Fraction
+from math import ceil
 from pathlib import Path
 from typing import Any, cast
 
 import av
-import numpy as np
 from av.container import InputContainer
 from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
-from numpy.typing import NDArray
 
 from cleanplate.base.errors import UsageError
-from cleanplate.base.pixels import PIXEL_FORMATS, PixelFormat, turn_back
 from cleanplate.base.types import Frame, VideoInfo
-from cleanplate.save.encode import ENCODER_THREADS, EncodePlan
+from cleanplate.save.captions import takes_captions, with_captions
+from cleanplate.save.changes import lost_aspect
+from cleanplate.save.holds import open_source
+from cleanplate.save.lost import lost_facts
+from cleanplate.save.opening import delay, shift_for
+from cleanplate.save.options import ENCODER_THREADS, RANGES
+from cleanplate.save.pictures import PictureMaker, Timing, clock_of
+from cleanplate.save.plan import EncodePlan
 from cleanplate.save.signal import field_marker, signal_options
-from cleanplate.save.streams import CopiedStreams, muxer_options, open_source, stream_tags
+from cleanplate.save.streams import CopiedStreams
+from cleanplate.save.tags import muxer_options, stream_tags
+from cleanplate.save.timecode import first_timecode
 
 FIELD_ORDERS = {"progressive": 1, "tt": 2, "bb": 3, "tb": 4, "bt": 5}
-MATROSKA_CLOCK = 1000  # ticks a second, whatever the source's
 
 
 class FileSink:
@@ -36,9 +43,12 @@ class FileSink:
         self._source: InputContainer | None = None
         if not info.image_paths:
             self._source = open_source(info.path)
-        options = muxer_options(plan.container, info, self._source)
+        options = muxer_options(plan.container, info, self._source) | dict(plan.kind.options)
         self._file = av.open(f"file:{part}", "w", format=plan.container, container_options=options)
-        self._copied = CopiedStreams(info.path, self._source, self._file) if self._source else None
+        self._part = part
+        self._copied: CopiedStreams | None = None
+        self._pictures = PictureMaker(info, plan)
+        self._timing = Timing(info, plan)
         self._stream = self._add_streams()
         context = self._stream.codec_context
         try:
@@ -55,13 +65,17 @@ class FileSink:
         self._first_dts = 0
         self._held: Packet[Any] | None = None  # the newest packet: the last one of all is finished differently
         self._is_rounded = False
+        self._lost_captions = 0
+        self.later_s = Fraction(0)
+        "by how much everything is shown later than in the source, known once it is finished"
 
     def write(self, frame: Frame) -> None:
         """Encode one frame and write what is ready."""
         self._count += 1
         end = frame.pts + frame.duration
         self._span = (self._span[0], max(self._span[1], end)) if self._span else (frame.pts, end)
-        self._is_rounded |= (frame.pts * self._info.time_base * MATROSKA_CLOCK).denominator != 1
+        clock = clock_of(self._plan)
+        self._is_rounded |= clock is not None and (frame.pts * self._info.time_base * clock).denominator != 1
         for packet in self._stream.encode(self._picture(frame)):
             self._take(packet)
 
@@ -77,9 +91,19 @@ class FileSink:
         if self._copied:
             self._copied.copy_until(None)
             self.warnings += self._copied.warnings
-        if self._plan.container == "matroska" and self._is_rounded:
-            self.warnings.append("Matroska counts time in milliseconds: the times of frames were rounded to them")
+        if self._is_rounded and (clock := clock_of(self._plan)):
+            step = "milliseconds" if clock == 1000 else f"1/{float(clock):g} s"
+            self.warnings.append(f"a {self._plan.suffix} file counts time in {step}: the times of frames were rounded")
+        if self._lost_captions:
+            self.warnings.append(
+                f"the closed captions of {self._lost_captions} frames were left out, for {self._plan.encoder} has no "
+                "place for them; --codec h264 or hevc keeps them"
+            )
         self._file.close()
+        self.warnings += lost_aspect(self._info, self._part, self._plan)
+        if self._copied and self._source:
+            places = self._copied.places | {self._main_index: self._stream.index}
+            self.warnings += lost_facts(self._source, self._part, places)
 
     def close(self) -> None:
         """Let go of the files, finished or not."""
@@ -89,11 +113,27 @@ class FileSink:
             self._source.close()
 
     def _take(self, packet: Packet[Any]) -> None:
+        self._timing.put_back(packet)
         if self._held is None:
             self._first_dts = packet.dts or 0
+            self._begin(self._first_dts * packet.time_base)
         else:
             self._mux(self._held)
         self._held = packet
+
+    def _begin(self, first_dts_s: Fraction) -> None:
+        """Settle by how much everything starts later, before the first packet is written."""
+        if self._copied is None or self._span is None:
+            return
+        base = self._info.time_base
+        shift = shift_for(self._plan.container, self._span[0] * base, first_dts_s, self._copied.openings)
+        self.later_s = ceil(shift / base) * base
+        if self.later_s > 0 and self._plan.container not in ("mpegts", "vob"):  # whose clocks begin anywhere
+            self.warnings.append(
+                f"picture or sound begins before zero, which a {self._part.suffix} file cannot hold: everything starts "
+                f"{round(self.later_s * 1000)} ms later"
+            )
+        self._copied.begin(self.later_s)
 
     def _stretch(self, last: Packet[Any]) -> None:
         """Let the last packet reach the end of the last picture.
@@ -101,28 +141,34 @@ class FileSink:
         MP4 stores steps from one dts to the next, so where pictures are reordered and unevenly timed their sum can fall
         short of the time shown, and players would cut the end.
         """
-        if self._span and self._plan.container != "matroska" and last.dts is not None:
+        is_told = self._plan.container in ("matroska", "webm") or self._plan.kind.is_by_rate
+        if self._span and not is_told and last.dts is not None:
             owed = (self._span[1] - self._span[0]) - (last.dts - self._first_dts)
             last.duration = max(last.duration or 0, owed)
 
     def _mux(self, packet: Packet[Any]) -> None:
+        if not self._plan.kind.is_by_rate:  # else they count from the first picture already
+            delay(packet, self.later_s)
         if self._copied and packet.dts is not None:
             self._copied.copy_until(packet.dts * packet.time_base)
         self._file.mux(packet)
 
     def _add_streams(self) -> VideoStream:
-        """All streams in the source's order, so that their numbers stay."""
+        """All streams in the source's order, so that their numbers stay where the container allows."""
         if self._source is None:
             return self._add_video(None)
-        assert self._copied is not None
         known = {other.index for other in self._info.streams}
+        self._main_index = next(stream.index for stream in self._source.streams if stream.index not in known)
+        self._copied = CopiedStreams(self._info.path, self._source, self._file, self._main_index)
         added: VideoStream | None = None
-        for stream in self._source.streams:
+        order = sorted(self._source.streams, key=lambda stream: stream.index)
+        if self._plan.container == "mxf":  # whose picture comes first
+            order.sort(key=lambda stream: stream.index in known)
+        for stream in order:
             if stream.index in known:
                 self._copied.add(stream)
             else:
                 added = self._add_video(cast(VideoStream, stream))
-        self._copied.copy_tags()
         assert added is not None
         return added
 
@@ -130,16 +176,21 @@ class FileSink:
         info, plan = self._info, self._plan
         options, lost = signal_options(info, plan, source)
         self.warnings += lost
+        if takes_captions(plan.encoder):
+            options["a53cc"] = "1"
+        timecode = first_timecode(info.path, source.index) if source else None
+        if timecode and plan.encoder == "mpeg2video":
+            options["gop_timecode"] = timecode
         turned = info.rotation_deg % 180 == 90
         stream = cast(
             VideoStream,
             self._file.add_stream(
                 plan.encoder,
-                rate=info.rate,
+                rate=self._plan.rate,
                 options=options,
                 width=info.height_px if turned else info.width_px,
                 height=info.width_px if turned else info.height_px,
-                time_base=info.time_base,
+                time_base=self._timing.time_base,
             ),
         )
         context = stream.codec_context
@@ -149,7 +200,7 @@ class FileSink:
         context.color_primaries = plan.color.primaries
         context.color_trc = plan.color.transfer
         context.colorspace = plan.color.matrix
-        context.color_range = {None: 0, False: 1, True: 2}[plan.color.full_range]
+        context.color_range = RANGES[plan.color.full_range]
         if plan.color.chroma_location != "unspecified":
             context.options["chroma_sample_location"] = plan.color.chroma_location
         if plan.encoder == "libx265" and plan.container != "matroska":
@@ -159,31 +210,22 @@ class FileSink:
         if source is not None:
             if source.sample_aspect_ratio:
                 context.sample_aspect_ratio = source.sample_aspect_ratio
-            stream.metadata.update(stream_tags(source.metadata))
+            stream.metadata.update(stream_tags(source.metadata, plan.container))
+            if timecode:
+                stream.metadata["timecode"] = timecode
             stream.disposition = source.disposition
         return stream
 
     def _picture(self, frame: Frame) -> VideoFrame:
-        """The frame in its stored orientation, sample by sample; only images are ever converted."""
-        assert frame.native is not None
-        info, plan = self._info, self._plan
-        form = PIXEL_FORMATS[info.pixel_format] if plan.converts(info) else plan.form
-        picture = VideoFrame(self._stream.codec_context.width, self._stream.codec_context.height, form.name)
-        targets = form.views([_rows(plane, form) for plane in picture.planes], picture.width, picture.height)
-        for target, shown in zip(targets, frame.native.arrays, strict=True):
-            stored = turn_back(shown, info.rotation_deg, info.is_flipped)
-            np.copyto(target, stored << form.shift if form.shift else stored)
-        if plan.converts(info):
-            picture = picture.reformat(format=plan.form.name, dst_colorspace="ITU709", dst_color_range="MPEG")
-        picture.pts = frame.pts
-        picture.duration = frame.duration
-        picture.time_base = info.time_base
-        return self._mark(picture)
-
-
-def _rows(plane: Any, form: PixelFormat) -> NDArray[Any]:
-    """A plane to be filled, (rows, samples a line)."""
-    return np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size).view(form.dtype)
+        """The frame as the encoder takes it."""
+        plan = self._plan
+        picture = self._pictures.of(frame)
+        if frame.captions and takes_captions(plan.encoder):
+            picture = with_captions(picture, frame.captions)
+        self._lost_captions += bool(frame.captions) and not takes_captions(plan.encoder)
+        picture = self._mark(picture)
+        self._timing.give(picture, frame)
+        return picture
 
 
 def _display_matrix(rotation_deg: int, is_flipped: bool) -> tuple[int, ...]:

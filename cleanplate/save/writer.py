@@ -13,6 +13,7 @@ import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -24,8 +25,9 @@ from cleanplate.base.pixels import PIXEL_FORMATS
 from cleanplate.base.settings import Encode
 from cleanplate.base.types import Frame, VideoInfo
 from cleanplate.save.encode import plan_encode
+from cleanplate.save.holds import UNTIMED, unheld_sound
 from cleanplate.save.images import FolderSink
-from cleanplate.save.streams import unheld_sound
+from cleanplate.save.untimed import untold_start
 from cleanplate.save.video import FileSink
 
 
@@ -47,12 +49,8 @@ def check_output(output: str | Path, info: VideoInfo, encode: Encode) -> None:
         if output.is_dir():
             raise UsageError(f"the output '{output}' is a folder; give a file name such as {output / 'out.mp4'}")
         plan = plan_encode(output, info, encode)
-        sound = unheld_sound(info.path, plan.container) if not info.image_paths else None
-        if sound:
-            raise UsageError(
-                f"a {output.suffix} file cannot hold the sound of the source (stream {sound[0]}, {sound[1]}); "
-                "name the output .mkv, which can"
-            )
+        if not info.image_paths and not plan.kind.pictures_only:
+            _check_sound(output, info, plan.container)
         return
     if encode.codec is not None or encode.crf is not None or encode.preset is not None:
         raise UsageError(
@@ -70,6 +68,14 @@ def check_output(output: str | Path, info: VideoInfo, encode: Encode) -> None:
         raise UsageError(f"the output folder '{output}' is not empty; empty it or give a new name")
 
 
+def _check_sound(output: Path, info: VideoInfo, container: str) -> None:
+    """Sound is never dropped, nor moved against the picture. Raises `UsageError`."""
+    if sound := unheld_sound(info.path, container):
+        raise UsageError(f"a {output.suffix} file cannot hold the sound of the source, {sound}")
+    if container in UNTIMED and (sentence := untold_start(info, output.suffix)):
+        raise UsageError(sentence)
+
+
 class VideoWriter:
     """Writes one result. Left by an exception, it leaves nothing behind; an existing file is replaced at the end only.
 
@@ -83,9 +89,12 @@ class VideoWriter:
         info: VideoInfo,
         encode: Encode,
         *,
-        check: Callable[[Path], None] | None = None,
+        check: Callable[[Path, Fraction], None] | None = None,
     ) -> None:
-        """`check` is given the finished file before it is moved into place; what it raises keeps it from that."""
+        """`check` is given the finished file before it is moved into place; what it raises keeps it from that.
+
+        Its second argument: by how many seconds all is shown later than in the source, as a container may ask for.
+        """
         self._output = Path(output)
         self._check = check
         check_output(self._output, info, encode)
@@ -127,7 +136,7 @@ class VideoWriter:
                 with self._reported():
                     self._sink.finish()
                 if self._check is not None:
-                    self._check(self._part)
+                    self._check(self._part, self._sink.later_s)
                 with self._reported():
                     self._part.replace(self._output)
         finally:
