@@ -98,7 +98,7 @@ class _Run:
             remove_leftovers(job.output)
             origin_map = OriginMap(job.origin_map, info) if job.origin_map else None
             watch_origin = origin_map.write if origin_map else None
-            filling = Filling(job, info, self.masks, expected.grid, self.folder, self.clock, watch_origin)
+            filling = Filling(job, info, self.masks, expected.grid, self.folder, self.clock, self.watch, watch_origin)
             writer = VideoWriter(job.output, info, job.encode, check=self._verify if job.verify else None)
             try:
                 with origin_map or nullcontext():

@@ -24,13 +24,13 @@ from cleanplate.base.arrays import cut
 from cleanplate.base.fields import FIELDS, can_split, field_of, is_interlaced, weave
 from cleanplate.base.plan import Grid
 from cleanplate.base.proof import Untouched
-from cleanplate.base.report import Look, StageClock
+from cleanplate.base.report import Look, Progress, StageClock, Watch
 from cleanplate.base.settings import Job
 from cleanplate.base.types import INVENTED, SEEN, Frame, Labels, Planes, VideoInfo
 from cleanplate.journal.folder import JobFolder
 from cleanplate.journal.keeper import PieceKeeper
 from cleanplate.mask.stored import StoredMasks
-from cleanplate.paint.engine import engine_spec, make_engine
+from cleanplate.paint.engine import Engine, engine_spec, make_engine, warm_up
 from cleanplate.paste import paste
 from cleanplate.pieces import Held, Paint, hold, paint_frames
 
@@ -77,10 +77,12 @@ class Filling:
         grid: Grid,
         folder: JobFolder,
         clock: StageClock,
+        watch: Watch | None = None,
         watch_origin: WatchOrigin | None = None,
     ) -> None:
         """`watch_origin` is called with each frame and where its samples came from, (H, W) as in `Painting.origin`."""
         self.job = job
+        self.watch = watch
         self.watch_origin = watch_origin
         self.masks = masks
         self.grid = grid
@@ -110,6 +112,15 @@ class Filling:
         if self.by_field or not is_interlaced(self._info):
             return []
         return ["the video is interlaced, but turned or of an odd size: it was worked on as whole frames, not by field"]
+
+    def prepare(self, engine: Engine) -> None:
+        """Have the engine load and compile, which takes long once, before the clock of painting runs."""
+        with self.clock.time("prepare"):
+            for done in (0, 1):
+                if self.watch is not None:
+                    self.watch(Progress(stage="prepare", done=done, total=1))
+                if not done:
+                    warm_up(engine, self._info.bit_depth)
 
     @property
     def looks(self) -> list[Look]:
@@ -180,8 +191,8 @@ class _Pass:
     def frames(self, source: Iterable[Frame]) -> Generator[_Filled]:
         """Each picture, filled and proven."""
         filling, job = self._all, self._all.job
-        with filling.clock.time("paint"):
-            engines = [make_engine(job.engine, job.options, job.device) for _ in range(filling.grid.workers)]
+        engines = [make_engine(job.engine, job.options, job.device) for _ in range(filling.grid.workers)]
+        filling.prepare(engines[0])
         held_frames = hold(
             self._pictures(source),
             grow_px=job.grow_px,

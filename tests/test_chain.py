@@ -419,3 +419,14 @@ def test_far_corners_cost_no_more_than_their_holes(tmp_path: Path):
     one = cleanplate.remove(tmp_path / "in.mp4", box=(10, 10, 40, 40), output=tmp_path / "one.mp4")
     assert report.grid.memory_bytes < 1.1 * one.grid.memory_bytes
     assert report.removed == ["10,10,40,40", "900,480,940,520"]
+
+
+def test_what_compiles_is_told_before_painting(source: Path, mask: Path, tmp_path: Path):
+    seen: list[tuple[str, int]] = []
+    report = cleanplate.remove(
+        source, mask=mask, output=tmp_path / "out.mp4", watch=lambda p: seen.append((p.stage, p.done))
+    )
+    stages = [stage for stage, _ in seen]
+    assert stages.index("mask") < stages.index("prepare") < stages.index("fill")
+    assert [done for stage, done in seen if stage == "prepare"] == [0, 1]
+    assert report.seconds["prepare"] > 0

@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, ClassVar
 
+import cv2
+import numpy as np
+
 from cleanplate.base.errors import UsageError
 from cleanplate.base.options import fill_options
 from cleanplate.base.types import Clip, Painting
@@ -109,3 +112,16 @@ def engine_options(name: str, given: Mapping[str, Any]) -> Any:
 def make_engine(name: str, options: Mapping[str, Any] | None = None, device: str = "cpu") -> Engine:
     """An engine ready to paint. Raises `UsageError` for an unknown engine or option."""
     return engine_class(name)(engine_options(name, options or {}), device)
+
+
+def warm_up(engine: Engine, bit_depth: int) -> None:
+    """Let an engine load and compile what it needs for pictures of that depth, on a small clip."""
+    random = np.random.default_rng(0)
+    dtype = np.uint8 if bit_depth == 8 else np.uint16
+    still = cv2.resize(random.integers(0, 256, (12, 12, 3)).astype(np.uint8), (96, 96)).astype(dtype)
+    images = np.stack([np.roll(still, 2 * n, axis=1) for n in range(6)])
+    holes = np.zeros(images.shape[:3], bool)
+    for n in range(len(holes)):
+        holes[n, 40:52, 36 + 2 * n : 52 + 2 * n] = True
+    images[holes] = 0
+    engine.fill(Clip(images=images, holes=holes))

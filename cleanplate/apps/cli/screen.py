@@ -28,6 +28,9 @@ out = Console()
 err = Console(stderr=True)
 
 
+_SAID = {"prepare": "prepare (the first run compiles the engine: about 10 s)"}
+
+
 class _Rate(ProgressColumn):
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
@@ -47,7 +50,7 @@ def progress_line(is_shown: bool) -> Iterator[Watch | None]:
     def watch(progress: Progress) -> None:
         if progress.stage not in tasks:
             bar.start()  # not before: a request that is refused at once shows its sentence only
-            tasks[progress.stage] = bar.add_task(progress.stage, total=progress.total)
+            tasks[progress.stage] = bar.add_task(_SAID.get(progress.stage, progress.stage), total=progress.total)
         bar.update(tasks[progress.stage], completed=progress.done)
 
     try:
