@@ -28,7 +28,13 @@ _CHROMA_PX = 2
 "what a hole grows by at most when it is rounded to whole chroma samples and their neighbours"
 
 
-_FRAMES_IN_CODECS = {"libx264": (132, 72), "libx265": (150, 108)}
+_FRAMES_IN_CODECS = {
+    "libx264": (132, 72),
+    "libx265": (150, 62),
+    "libsvtav1": (300, 300),
+    "libvpx-vp9": (120, 120),
+    "libvpx": (52, 52),
+}
 "frames' worth of memory in decoder and encoder, at peak; and for large pictures, where save shortens the look-ahead"
 _FRAMES_IN_OTHER_CODECS = (40, 40)
 
