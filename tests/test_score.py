@@ -83,13 +83,13 @@ def test_aligning_finds_the_shift(scene: Scene):
     # The result begins three frames late.
     late = score(scene.images[3:], scene.plate, scene.holes[3:], metrics=["psnr"], align=True)
     assert late["psnr"].value == pytest.approx(want["psnr"].value)
-    assert any("first 3 frames of the truth" in note for note in late.notes)
+    assert any("start of the truth: 3 frames" in note for note in late.notes)
     # One frame less at the end is not a shift.
     short = score(scene.images[:-1], scene.plate, metrics=["psnr"], align=True)
     assert short["psnr"].value == pytest.approx(
         score(scene.images[:-1], scene.plate[:-1], metrics=["psnr"])["psnr"].value
     )
-    assert any("last 1 frames of the truth" in note for note in short.notes)
+    assert any("end of the truth: 1 frame," in note for note in short.notes)
     # Videos of one length may be shifted against each other as well.
     rolled = score(scene.plate[:-2], scene.plate[2:], metrics=["psnr"], align=True)
     assert rolled["psnr"].value == np.inf
