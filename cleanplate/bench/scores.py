@@ -76,13 +76,17 @@ class Scores:
 def told_once(notes: Iterable[tuple[str, str]]) -> list[str]:
     """Names and notes as sentences; a part of a note (between semicolons) that several have is said once, for all."""
     names_of: dict[str, dict[str, None]] = {}
+    order: dict[str, int] = {}
     for name, note in notes:
+        order.setdefault(name, len(order))
         for part in note.split("; "):
             names_of.setdefault(part, {})[name] = None
     parts_of: dict[tuple[str, ...], list[str]] = {}
     for part, names in names_of.items():
         parts_of.setdefault(tuple(names), []).append(part)
-    return [f"{', '.join(names)}: {'; '.join(parts)}" for names, parts in parts_of.items()]
+    # What several share comes after what is the last one's own.
+    told = sorted(parts_of.items(), key=lambda item: max(order[name] for name in item[0]))
+    return [f"{', '.join(names)}: {'; '.join(parts)}" for names, parts in told]
 
 
 def _find(rows: Sequence[Row], metric: str, where: str) -> Row | None:
