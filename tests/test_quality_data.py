@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 from quality_sets import rendered, write_pictures, write_set
 
 from cleanplate.base.errors import MaskError, MediaError, UsageError
-from cleanplate.bench.quality.data import find_clips, find_result, read_clip, read_hole, read_result
+from cleanplate.bench.quality.data import (
+    FRAME_FOLDERS,
+    MASK_FOLDER,
+    find_clips,
+    find_result,
+    read_clip,
+    read_hole,
+    read_result,
+)
 from cleanplate.bench.synth_video import write_clip
 
 
@@ -155,3 +165,11 @@ def test_deep_results_are_truncated(tmp_path):
     write_clip(tmp_path / "run.mkv", deep, codec="ffv1", crf=None, pixel_format="gbrp16le")
     run = find_clips(write_set(tmp_path / "data", {"run": (deep.astype(np.uint8), deep[..., 0] > 0)})).clips[0]
     assert np.array_equal(np.unique(read_result(find_result(tmp_path, run), run)), [100])
+
+
+def test_the_layouts_are_written_down():
+    page = Path(__file__).parents[1].joinpath("docs/evaluation.md").read_text()
+    page = page.partition("## The protocols")[2].partition("## Trackers")[0]
+    for folder in (*FRAME_FOLDERS, MASK_FOLDER):
+        assert f"`{folder}/<clip>/`" in page
+    assert "`<clip>/frames/` and `<clip>/holes/`" in page
