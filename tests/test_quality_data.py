@@ -20,6 +20,7 @@ from cleanplate.bench.quality.data import (
     read_result,
 )
 from cleanplate.bench.synth_video import write_clip
+from cleanplate.bench.track import data as track
 
 
 @pytest.fixture(scope="module")
@@ -167,9 +168,12 @@ def test_deep_results_are_truncated(tmp_path):
     assert np.array_equal(np.unique(read_result(find_result(tmp_path, run), run)), [100])
 
 
-def test_the_layouts_are_written_down():
+def test_the_layouts_of_both_benches_are_written_down():
     page = Path(__file__).parents[1].joinpath("docs/evaluation.md").read_text()
-    page = page.partition("## The protocols")[2].partition("## Trackers")[0]
-    for folder in (*FRAME_FOLDERS, MASK_FOLDER):
-        assert f"`{folder}/<clip>/`" in page
-    assert "`<clip>/frames/` and `<clip>/holes/`" in page
+    quality, _, tracking = page.partition("## The protocols")[2].partition("## Trackers")
+    for folder in (*(f"{name}/<clip>" for name in (*FRAME_FOLDERS, MASK_FOLDER)), "<clip>/frames", "<clip>/holes"):
+        assert f"`{folder}/`" in quality
+    davis = [f"{name}/{track.SIZE}/<clip>/" for name in (track.FRAMES, track.LABELS)]
+    ours = [f"<clip>/{name}/" for name in (track.OUR_FRAMES, *track.OUR_LABELS)]
+    for place in (*davis, *ours, track.LIST.as_posix()):
+        assert f"`{place}`" in tracking

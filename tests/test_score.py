@@ -147,6 +147,8 @@ def test_joints_are_frames_of_the_result(scene: Scene):
     # Aligning leaves out the first three frames of a longer result; its joint stays where it is.
     late = score(jumped, scene.plate[3:], holes[3:], metrics="joint", joints=[6], align=True)["joint(hole)"]
     assert late.value == pytest.approx(at[6].value)
+    still = np.repeat(scene.plate[:1], 10, axis=0)  # no change in both is no seam
+    assert score(still, still, holes, metrics="joint", joints=[6])["joint(hole)"].value == 1
     holes[6] = False
     assert "no joint given has a hole" in score(jumped, scene.plate, holes, joints=[6])["joint(hole)"].note
     for joint in (0, 10, 60, -1):

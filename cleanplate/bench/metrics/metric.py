@@ -49,7 +49,7 @@ class Row:
     per_frame: tuple[float | None, ...] = ()
     "value of each frame, None where it has none; empty for metrics of whole clips"
     note: str = ""
-    "how it was measured: estimator, thresholds, window; or why there is no value"
+    "how it was measured: estimator, thresholds, window; or why there is no value. Reports say once what rows share"
 
     @property
     def name(self) -> str:

@@ -75,8 +75,7 @@ class JointSeam(Metric):
         row = self._curve.row("no hole lasts two frames")
         if row.value is None:
             return [row]
-        if self._at_joints.any():
-            joints = [t for t in self.setup.joints if t < len(row.per_frame) and row.per_frame[t] is not None]
+        if joints := [t for t in self.setup.joints if row.per_frame[t] is not None]:
             note = f"{row.note}at {counted(len(joints), 'known joint')}"
             return [with_value(row, jump_ratio(*self._at_joints), note, len(joints))]
         worst = max((value, -t) for t, value in enumerate(row.per_frame) if value is not None)
