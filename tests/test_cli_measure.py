@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import textwrap
+from itertools import groupby
 from pathlib import Path
 
 import cv2
@@ -125,6 +129,7 @@ def test_weights_are_listed(capsys: pytest.CaptureFixture[str]):
     assert code == 0
     for name in ("alexnet", "vgg16", "lpips-alex", "i3d", "yunet"):
         assert name in out
+    assert " 0.0 " not in out
 
 
 # What is typed (names in the folder above), and what the sentence must hold; each is the user's mistake: exit code 2.
@@ -137,17 +142,39 @@ MISTAKES = {
     "no such metric": ("score result.mp4 truth.mp4 --metric psrn", "there is no metric 'psrn'"),
     "no such quality": ("score result.mp4 truth.mp4 --crf 70", "51"),
     "words for joints": ("score result.mp4 truth.mp4 --joint one", "--joint one"),
+    "joints beyond the end": ("score result.mp4 truth.mp4 --joint 60", "between 1 and 5"),
+    "a joint before the start": ("score result.mp4 truth.mp4 --joint 0", "between 1 and 5"),
+    "no metrics": ("score result.mp4 truth.mp4 --metric ,", "no metric was named"),
+    "metrics that need weights": (
+        "score result.mp4 truth.mp4 --metric lpips-alex",
+        "nothing could be scored; lpips-alex: needs weights: alexnet (244 MB",
+    ),
+    "metrics that need a mask": ("score result.mp4 truth.mp4 --metric seam", "seam(hole): no hole was given (--mask)"),
+    "pictures that are too small": ("score small.mp4 small.mp4 --metric ssim65", "65x65"),
+    "a mask of the other length": (
+        "score truth.mp4 short.mp4 --mask data/clip/holes --align",
+        "that is the truth (short.mp4), which the mask has to fit",
+    ),
+    "no such folder for a report": ("score result.mp4 truth.mp4 -o no/such/s.json", "create it first"),
     "another kind of report": ("score result.mp4 truth.mp4 -o scores.txt", "scores.txt"),
     "no data": ("bench quality nowhere", "nowhere"),
     "no clips": ("bench quality .", "no clips were found"),
     "no such engine": ("bench quality data --engine magic", "there is no engine 'magic'"),
     "no such protocol": ("bench quality data --protocol mine", "there is no protocol 'mine'"),
     "results that are not there": ("bench quality data --engine other=nowhere", "NAME=FOLDER"),
+    "weights that are not here": (
+        "bench quality data --engine opencv-telea --metric vfid -o unpainted",
+        "nothing could be scored; vfid: needs weights: i3d",
+    ),
     "an option without engine": ("bench quality data --set threads=2", "ENGINE.NAME=VALUE"),
     "no workers": ("bench quality data --workers 0", "at least 1"),
     "no such tracker": ("bench track data --tracker magic", "magic"),
     "no such extent": ("bench speed --extent huge", "there is no extent 'huge'"),
-    "words for lines": ("bench speed --height tall", "--height tall"),
+    "words for lines": (
+        "bench speed --height tall",
+        "--height tall is not a list of whole numbers; write them like 480",
+    ),
+    "a hole larger than the picture": ("bench speed --share 150", "hole shares are 150 %"),
     "no such weights": ("weights --fetch magic", "there are no weights 'magic'"),
     "no such bench": ("bench beauty", "beauty"),
 }
@@ -159,9 +186,78 @@ def test_each_mistake_gets_one_sentence(
 ):
     typed, sentence = MISTAKES[case]
     monkeypatch.chdir(folder)
+    monkeypatch.setenv("CLEANPLATE_WEIGHTS", str(folder / "none"))
     code, out, err = call(capsys, *typed.split())
     assert code == 2, err
     assert out == ""
     assert err.startswith("error: ")
     assert len(err.strip().splitlines()) == 1
     assert sentence in err
+    assert not (folder / "unpainted").exists()
+
+
+def test_what_remove_wrote_scores_as_the_bench_says(folder: Path, capsys: pytest.CaptureFixture[str]):
+    """With the flags that docs/evaluation.md names, and not with the defaults."""
+    clip = folder / "data" / "clip"
+    words = ["bench", "quality", str(folder / "data"), "-e", "opencv-telea", "--metric", "psnr,seam", "--json"]
+    code, out, _ = call(capsys, *words, "--workers", "1", "-o", str(folder / "same"))
+    want = {row["metric"] + row["where"]: row["value"] for row in json.loads(out)["means"]["opencv-telea"]["rows"]}
+    page = Path(__file__).parents[1].joinpath("docs/evaluation.md").read_text()
+    asked = "--grow 0 --feather 0"
+    assert asked in page
+    for flags in (asked, ""):
+        painted = folder / f"painted{len(flags)}"
+        mask = ["--mask", str(clip / "holes")]
+        words = ["remove", str(clip / "frames"), *mask, "-e", "opencv-telea", *flags.split(), "-o", str(painted)]
+        assert call(capsys, *words, "--quiet")[0] == 0
+        words = ["score", str(painted), str(clip / "frames"), *mask, "--metric", "psnr,seam", "--json"]
+        code, out, _ = call(capsys, *words)
+        found = {row["metric"] + row["where"]: row["value"] for row in json.loads(out)["rows"]}
+        assert code == 0
+        assert (found == want) == (flags == asked)
+
+
+def test_a_page_that_is_piped_has_its_columns_lined_up(folder: Path, capsys: pytest.CaptureFixture[str]):
+    words = ["bench", "track", str(folder / "data"), "--tracker", "hold,warp", "--workers", "1"]
+    _, out, _ = call(capsys, *words, "-o", str(folder / "lined"))
+    assert "1 clip, 1 object, 6 frames" in out
+    tables = [
+        list(lines) for is_table, lines in groupby(out.splitlines(), key=lambda line: line[:1] == "|") if is_table
+    ]
+    assert len(tables) == 3
+    for lines in tables:
+        assert len({tuple(n for n, sign in enumerate(line) if sign == "|") for line in lines}) == 1
+
+
+@pytest.mark.parametrize("bench", ["quality", "track"])
+def test_a_stopped_bench_says_what_is_kept(
+    bench: str, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    output = folder / f"stopped-{bench}"
+
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"cleanplate.bench.{bench}.run.run_all", stop)
+    words = ["bench", bench, str(folder / "data"), "-o", str(output)]
+    assert call(capsys, *words) == (130, "", "error: stopped; nothing was measured yet\n")
+    (output / "parts").mkdir(parents=True)
+    (output / "parts" / "one.json").write_text("{}")
+    code, _, err = call(capsys, *words)
+    assert code == 130
+    assert err == f"error: stopped; what is measured already is kept in {output}; the same command goes on from there\n"
+
+
+def test_ctrl_c_while_libraries_are_loaded_is_answered_like_any_other():
+    script = """
+        import sys
+        class Stop:
+            def find_spec(self, name, *_):
+                if name == "typer":
+                    raise KeyboardInterrupt
+        sys.meta_path.insert(0, Stop())
+        from cleanplate.apps.cli.main import main
+        main(["engines"])
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "error: stopped; no output was written\n")

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 from quality_sets import rendered, write_pictures, write_set
 
 from cleanplate.base.errors import MaskError, MediaError, UsageError
-from cleanplate.bench.quality.data import find_clips, find_result, read_clip, read_hole, read_result
+from cleanplate.bench.quality.data import (
+    FRAME_FOLDERS,
+    MASK_FOLDER,
+    find_clips,
+    find_result,
+    read_clip,
+    read_hole,
+    read_result,
+)
 from cleanplate.bench.synth_video import write_clip
+from cleanplate.bench.track import data as track
 
 
 @pytest.fixture(scope="module")
@@ -155,3 +166,14 @@ def test_deep_results_are_truncated(tmp_path):
     write_clip(tmp_path / "run.mkv", deep, codec="ffv1", crf=None, pixel_format="gbrp16le")
     run = find_clips(write_set(tmp_path / "data", {"run": (deep.astype(np.uint8), deep[..., 0] > 0)})).clips[0]
     assert np.array_equal(np.unique(read_result(find_result(tmp_path, run), run)), [100])
+
+
+def test_the_layouts_of_both_benches_are_written_down():
+    page = Path(__file__).parents[1].joinpath("docs/evaluation.md").read_text()
+    quality, _, tracking = page.partition("## The protocols")[2].partition("## Trackers")
+    for folder in (*(f"{name}/<clip>" for name in (*FRAME_FOLDERS, MASK_FOLDER)), "<clip>/frames", "<clip>/holes"):
+        assert f"`{folder}/`" in quality
+    davis = [f"{name}/{track.SIZE}/<clip>/" for name in (track.FRAMES, track.LABELS)]
+    ours = [f"<clip>/{name}/" for name in (track.OUR_FRAMES, *track.OUR_LABELS)]
+    for place in (*davis, *ours, track.LIST.as_posix()):
+        assert f"`{place}`" in tracking

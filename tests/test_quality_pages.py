@@ -47,6 +47,8 @@ def report(protocol="plain", shown=HEADLINE, **change):
             rows = (
                 row("psnr", level + 10, note="mean of the frames' values"),
                 row("psnr", level, "hole", per_frame=wave, frames=50, note="mean of the frames' values"),
+                row("ewarp", 1.25, note="mean of squares; along the motion of the truth: some flow"),
+                row("flicker", 2.0, note="mean change; along the motion of the truth: some flow"),
                 row("seam", 0.9, "hole", of_truth=1.0, unit="ratio", better="near one", note="jump"),
                 row("vfid", None, note="needs weights: i3d, type: fetch"),
             )
@@ -109,10 +111,12 @@ def test_published_figures_are_the_fields():
 def test_published_figures_stand_beside_ours_in_the_papers_protocol_only():
     page = report("papers").to_markdown()
     lines = table(page, "## What the papers say of themselves")
-    assert lines[0] == ["model", "data", "PSNR", "SSIM", "VFID", "E_warp", "s/frame"]
+    heads = ["model", "data", "PSNR", "SSIM", "VFID", "ewarp here, x1e-3", "E_warp in the papers", "s/frame"]
+    assert lines[0] == heads  # the two are of other scales
     assert [line[0] for line in lines[1:4]] == ["**good**", "**fair**", "**other**"]
-    assert ["E2FGVI", "DAVIS", "33.01", "0.9721", "0.116", "0.1315", "0.160"] in lines
-    assert ["ProPainter (quoted by others)", "YouTube-VOS", "34.43", "0.9735", "0.042", "", "0.083"] in lines
+    assert lines[1] == ["**good**", "here: small", "", "", "", "1.250", "", "0.010"]
+    assert ["E2FGVI", "DAVIS", "33.01", "0.9721", "0.116", "", "0.1315", "0.160"] in lines
+    assert ["ProPainter (quoted by others)", "YouTube-VOS", "34.43", "0.9735", "0.042", "", "", "0.083"] in lines
     assert "Masks differ unless they are the same pack" in page
     assert "DAVIS has 50 clips and 3,455 frames" in page
     assert "here 2 clips and 100 frames" in page
@@ -143,6 +147,12 @@ def test_what_needs_weights_is_said_once_below_the_table():
     assert page.count("needs weights") == 1
     assert "- vfid: needs weights: i3d, type: fetch" in page
     assert "vfid" not in [line[0] for line in table(page, "## Mean over all clips")]
+
+
+def test_how_motion_was_measured_is_said_once():
+    lines = report().to_markdown().split("## How it was measured\n", 1)[1].splitlines()
+    assert [line for line in lines if "flow" in line] == ["- ewarp, flicker: along the motion of the truth: some flow"]
+    assert "- ewarp: mean of squares" in lines
 
 
 def read(png):

@@ -170,14 +170,35 @@ def test_scores_are_made_anew_when_weights_come(tmp_path, data, monkeypatch):
         ({"options": {"flowfill": {}}}, "options were given for 'flowfill'"),
         ({"protocol": "paper"}, "there is no protocol 'paper'"),
         ({"metrics": ("moon",)}, "there is no metric 'moon'"),
+        ({"metrics": ()}, "no metric was named"),
+        ({"metrics": "vfid"}, "nothing could be scored; vfid: needs weights: i3d"),
+        ({"metrics": ("fvd", "lpips-alex")}, "weights: i3d"),
         ({"workers": 0}, "--workers is 0"),
     ],
 )
-def test_what_cannot_be_asked(tmp_path, data, change, said):
+def test_what_cannot_be_asked(tmp_path, data, change, said, monkeypatch):
+    monkeypatch.setenv("CLEANPLATE_WEIGHTS", str(tmp_path / "none"))
     with pytest.raises(UsageError) as caught:
         bench(data, tmp_path / "out", **change)
     assert said in str(caught.value)
     assert not (tmp_path / "out").exists()
+
+
+def test_metrics_of_the_hole_alone_need_one_clip_that_has_holes(tmp_path):
+    images, holes = CLIPS["walk"]
+    data = write_set(tmp_path / "data", {"empty": (images, np.zeros_like(holes))})
+    with pytest.raises(UsageError, match="nothing could be scored; seam: no hole was given"):
+        bench(data, tmp_path / "out", metrics="seam")
+    write_set(data, {"walk": (images, holes)})
+    report = bench(data, tmp_path / "out", engines="opencv-telea", metrics=("seam", "joint"))
+    assert report.cells["opencv-telea", "empty"]["seam(hole)"].value is None
+    assert report.means["opencv-telea"]["seam(hole)"].value == report.cells["opencv-telea", "walk"]["seam(hole)"].value
+    for place in (report.means["opencv-telea"], report.cells["opencv-telea", "walk"]):
+        with pytest.raises(KeyError, match=r"there is no row 'seam'; there are seam\(hole\), joint\(hole\)"):
+            place["seam"]
+    facts = json.loads((tmp_path / "out" / "scores.json").read_text())  # the worst frame is named there
+    assert "the largest; in frame " in facts["clips"]["walk"]["opencv-telea"]["rows"][1]["note"]
+    assert "no hole was given" not in (tmp_path / "out" / "scores.md").read_text()
 
 
 def test_a_folder_that_lacks_a_clip_is_refused_at_once(tmp_path, data):

@@ -13,10 +13,12 @@ import pytest
 from cleanplate.base.errors import FailedError, MaskError, UsageError
 from cleanplate.bench.candidates import Candidate
 from cleanplate.bench.metrics.regions import region_scores
+from cleanplate.bench.track import measure as track_measure
 from cleanplate.bench.track.data import find_clips, find_result
 from cleanplate.bench.track.measure import Task, cell_of, measure
 from cleanplate.bench.track.run import bench_track
 from cleanplate.mask.stored_format import label_png
+from cleanplate.mask.tracker import make_tracker
 
 HEIGHT, WIDTH = 48, 72
 
@@ -114,7 +116,7 @@ def test_frames_that_are_not_labelled(tmp_path):
 def test_data_sets_that_are_none(tmp_path):
     with pytest.raises(UsageError, match="there is no folder"):
         find_clips(tmp_path / "nowhere")
-    with pytest.raises(UsageError, match="no clips were found"):
+    with pytest.raises(UsageError, match=r"no clips were found.*<clip>/frames with <clip>/objects or <clip>/object;"):
         find_clips(tmp_path)
     write_frames(tmp_path / "JPEGImages/480p/walk", truth())
     with pytest.raises(UsageError, match=r"there is no folder .*Annotations/480p"):
@@ -147,11 +149,25 @@ def test_a_held_mask_scores_as_worked_out_from_the_labels(tmp_path):
     held = np.broadcast_to(truth()[0], (6, HEIGHT, WIDTH))
     assert cell.scores == region_scores(held, truth())
     assert cell.size_px == (WIDTH, HEIGHT)
-    assert cell.seconds is not None
-    assert cell.seconds >= 0
+    assert cell.cpu_seconds is not None
+    assert cell.cpu_seconds >= 0
     still = cell.scores.objects[1]
     assert still.jf == 1.0
     assert cell.scores.objects[0].j.mean == pytest.approx(np.mean([(16 - 3 * t) / (16 + 3 * t) for t in range(1, 5)]))
+
+
+def test_the_trackers_cpu_time_counts_and_nothing_else(tmp_path, monkeypatch):
+    (_, clip) = find_clips(davis(tmp_path)).clips
+    spent = []
+
+    def spending(seconds, work):
+        return lambda *given: [spent.append(seconds), work(*given)][-1]
+
+    hold = type(make_tracker("hold"))
+    monkeypatch.setattr(hold, "step", spending(2, hold.step))
+    monkeypatch.setattr(track_measure, "read_frame", spending(100, track_measure.read_frame))
+    monkeypatch.setattr(track_measure.time, "process_time", lambda: sum(spent))
+    assert cell_of(measure(task(clip)), skip_last=True).cpu_seconds == 2 * 6  # the warm-up is not timed either
 
 
 def test_warp_beats_hold_on_what_moves(tmp_path):
@@ -168,7 +184,7 @@ def test_labels_of_another_program(tmp_path, skip):
     cell = cell_of(measure(task(clip, "perfect", result)), skip_last=False)
     assert cell.scores.jf == 1.0
     assert len(cell.scores.objects[0].j.values) == 5
-    assert cell.seconds is None
+    assert cell.cpu_seconds is None
 
 
 def test_results_that_do_not_fit(tmp_path):

@@ -10,6 +10,11 @@ from typing import Any
 from cleanplate.base.errors import UsageError
 
 
+def as_names(given: str | Sequence[str]) -> Sequence[str]:
+    """A name alone is one of them, not its letters."""
+    return [given] if isinstance(given, str) else given
+
+
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
     """One of those that are measured side by side."""
@@ -21,13 +26,13 @@ class Candidate:
     "results of another program; None = `name` is a row of the table"
 
 
-def read_candidates(given: Sequence[str], kind: str, table: Collection[str]) -> list[Candidate]:
-    """Names of the table, or NAME=FOLDER. `kind`: engine or tracker, for sentences.
+def read_candidates(given: str | Sequence[str], kind: str, table: Collection[str]) -> list[Candidate]:
+    """Names of the table, or NAME=FOLDER; a text is one of them. `kind`: engine or tracker, for sentences.
 
     Raises `UsageError` for unknown names, folders that are not there, names given twice, and nothing at all.
     """
     found: list[Candidate] = []
-    for asked in given:
+    for asked in as_names(given):
         name, is_result, folder = (part.strip() for part in asked.partition("="))
         if is_result and (not name or not Path(folder).is_dir()):
             raise UsageError(f"'{asked}' names no results; give NAME=FOLDER with a folder that is there")

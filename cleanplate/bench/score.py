@@ -18,11 +18,21 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cleanplate.base.errors import MissingExtraError, MissingWeightsError, UsageError
+from cleanplate.base.errors import MaskError, MissingExtraError, MissingWeightsError, UsageError
 from cleanplate.base.report import Progress, Watch
 from cleanplate.base.types import Hole, Image
 from cleanplate.base.weights import locate, weight_spec
-from cleanplate.bench.metrics.metric import Features, Metric, MetricSpec, Row, Setup, choose, make_metric
+from cleanplate.bench.metrics.metric import (
+    Features,
+    Metric,
+    MetricSpec,
+    Row,
+    Setup,
+    Where,
+    choose,
+    make_metric,
+)
+from cleanplate.bench.metrics.picture import NO_HOLE
 from cleanplate.bench.metrics.step import Step, follower
 from cleanplate.bench.scores import Scores
 from cleanplate.bench.sides import Side, Video, fit
@@ -38,7 +48,7 @@ def score(
     holes: Holes | None = None,
     *,
     source: Video | None = None,
-    metrics: Sequence[str] | None = None,
+    metrics: str | Sequence[str] | None = None,
     joints: Sequence[int] = (),
     align: bool = False,
     crf: float | None = None,
@@ -48,8 +58,9 @@ def score(
 
     result, truth, source: files, folders of pictures, or arrays (T, H, W, 3) RGB, uint8 or full-scale uint16. holes:
     (T, H, W) bool, True = was painted, or a picture, folder or video of masks. source: the input, whose motion is used
-    where there is no truth. metrics: names of METRICS, all for None. joints: frames that start a new piece. align:
-    resize and shift where sizes and lengths differ. crf: score again after x264 at this quality (0-51).
+    where there is no truth. metrics: names of METRICS, all for None; what one of them lacks is in its row's note.
+    joints: frames of the result that start a new piece, the first is 0. align: resize and shift where sizes and lengths
+    differ. crf: score again after x264 at this quality (0-51).
 
     Raises `UsageError` (also `MaskError`) for what cannot be compared, `MediaError` for files that cannot be read.
     """
@@ -67,7 +78,9 @@ def score(
         guide = sides.get("truth") or sides["input"]
         notes = list(fitted.notes)
         setup = Setup(
-            has_truth=truth is not None, has_holes=holes is not None, joints=tuple(int(joint) for joint in joints)
+            has_truth=truth is not None,
+            has_holes=holes is not None,
+            joints=_joints(joints, sides["result"].skip, fitted.frames),
         )
         painted = _Holes(holes, guide, fitted.frames, notes)
         found = _measure(chosen, setup, sides, painted, fitted.frames, watch, "score")
@@ -94,6 +107,15 @@ def check_crf(crf: float | None) -> None:
         raise UsageError(f"the quality to encode with is {crf:g}; x264 takes 0 (best) to 51")
 
 
+def _joints(given: Sequence[int], skipped: int, frames: int) -> tuple[int, ...]:
+    """The joints as indices of the frames compared. Raises `UsageError` for those at which there are no two of them."""
+    if strange := [joint for joint in given if not skipped < joint < skipped + frames]:
+        first, last = skipped + 1, skipped + frames - 1
+        where = f"joints lie between {first} and {last} (the first frame is 0)" if frames > 1 else "there is one frame"
+        raise UsageError(f"at frame {strange[0]} there is no joint of two frames that are compared; {where}")
+    return tuple(int(joint) - skipped for joint in given)
+
+
 class _Holes:
     """The holes (H, W) of a comparison, frame by frame, as often as wanted; None for each where none are known."""
 
@@ -118,8 +140,13 @@ class _Holes:
 
     def _drawn(self, path: Path) -> Iterator[Hole]:
         base = self._base
-        for _, _, labels in combine([MaskSource(path=path)], base.info, base.timestamps, warn=self._warn):
-            yield labels != 0
+        try:
+            for _, _, labels in combine([MaskSource(path=path)], base.info, base.timestamps, warn=self._warn):
+                yield labels != 0
+        except MaskError as error:
+            if self._notes:  # the videos differ, so that "the video" could be any of them
+                error.add_note(f"that is {base}, which the mask has to fit")
+            raise
 
     def _warn(self, sentence: str) -> None:
         if sentence not in self._notes:
@@ -148,7 +175,7 @@ def _measure(
     missing: dict[str, str] = {}
     found = _Found()
     for name, spec in chosen.items():
-        if why := _why_not(spec, setup):
+        if why := why_not(spec, setup):
             missing[name] = why
         else:
             try:
@@ -163,7 +190,8 @@ def _measure(
             watch(Progress(stage=stage, done=step.index + 1, total=frames))
     for name in chosen:
         if name in missing:
-            found.rows.append(Row(metric=name, where="frame", value=None, unit="", better="lower", note=missing[name]))
+            where: Where = "hole" if chosen[name].needs_hole else "frame"
+            found.rows.append(Row(metric=name, where=where, value=None, unit="", better="lower", note=missing[name]))
             continue
         found.rows += ready[name].finish()
         if (features := ready[name].features()) is not None:
@@ -171,15 +199,17 @@ def _measure(
     return found
 
 
-def _why_not(spec: MetricSpec, setup: Setup) -> str | None:
+def why_not(spec: MetricSpec, setup: Setup) -> str | None:
     """Why a metric cannot be had here, as a row's note; None where it can."""
     if spec.needs_truth and not setup.has_truth:
         return "needs the truth"
+    if spec.needs_hole and not setup.has_holes:
+        return NO_HOLE
     for weights in spec.weights:
         try:
             locate(weights, offline=True)  # a score never downloads by itself
         except (MissingWeightsError, UsageError):
-            size = f"{weight_spec(weights).bytes / 1e6:.0f} MB, {weight_spec(weights).licence}"
+            size = f"{weight_spec(weights).bytes / 1e6:.3g} MB, {weight_spec(weights).licence}"
             return f"needs weights: {weights} ({size}); type: cleanplate weights --fetch {weights}"
     return None
 

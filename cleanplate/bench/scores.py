@@ -9,12 +9,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from cleanplate.bench.metrics.metric import AREAS, Features, Row
+from cleanplate.bench.metrics.metric import AREAS, Features, Row, row_named
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scores:
-    """What `score` found. `scores["psnr"]` is the row of the whole frame, `scores["psnr(hole)"]` that of the hole."""
+    """What `score` found. `scores["psnr"]` is the row of the whole frame, `scores["psnr(hole)"]` that of the hole.
+
+    Names that are not there raise `KeyError`.
+    """
 
     rows: tuple[Row, ...]
     frames: int
@@ -31,7 +34,7 @@ class Scores:
     "the same after encoding"
 
     def __getitem__(self, name: str) -> Row:
-        return next(row for row in self.rows if row.name == name)
+        return row_named(name, self.rows)
 
     def to_json(self) -> str:
         facts = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if not f.name.endswith("features")}
@@ -43,33 +46,47 @@ class Scores:
         heads = ["metric", "frame", "hole"]
         if self.encoded_as:
             heads += [f"frame, {self.encoded_as}", f"hole, {self.encoded_as}"]
-        heads += ["truth's frame", "truth's hole", "unit", "better"]
+        heads += ["truth's frame", "truth's hole", "input's frame", "input's hole", "unit", "better"]
         lines = []
         for name in dict.fromkeys(row.metric for row in self.rows if row.value is not None):
             both = [_find(self.rows, name, where) for where in AREAS]
             after = [_find(self.encoded, name, where) for where in AREAS] if self.encoded_as else []
             one = next(row for row in both if row is not None)
-            truths = ["" if row is None or row.of_truth is None else number(row.of_truth) for row in both]
+            guides = [None if row is None else row.of_truth for row in both]
+            guides += [None if row is None else row.of_input for row in both]
             shown = ["" if row is None else show(row) for row in (*both, *after)]
-            lines.append([name, *shown, *truths, one.unit, one.better])
+            lines.append([name, *shown, *("" if own is None else number(own) for own in guides), one.unit, one.better])
         empty = [n for n in range(len(heads)) if lines and not any(line[n] for line in lines)]
         heads, *lines = ([cell for n, cell in enumerate(line) if n not in empty] for line in (heads, *lines))
         return heads, lines
 
     def remarks(self) -> list[str]:
         """How each value came about, and why others are missing: a sentence each."""
-        said: dict[str, list[str]] = {}
-        for row in sorted(self.rows, key=lambda row: row.value is None):
-            # A row without a value has a reason of its own; one with, shares its method with its neighbour.
-            name = row.name if row.value is None else row.metric
-            names = said.setdefault(row.note, [])
-            names += [name] if name not in names else []
-        return [*(f"{', '.join(names)}: {note}" for note, names in said.items()), *self.notes]
+        # A row without a value has a reason of its own; one with, shares its method with its neighbour.
+        rows = sorted(self.rows, key=lambda row: row.value is None)
+        notes = told_once((row.name if row.value is None else row.metric, row.note) for row in rows)
+        return [*notes, *self.notes]
 
     def to_markdown(self) -> str:
         """The table, and the remarks below it."""
         heads, lines = self.table()
         return "\n".join([markdown_table(heads, lines), "", *(f"- {remark}" for remark in self.remarks())]) + "\n"
+
+
+def told_once(notes: Iterable[tuple[str, str]]) -> list[str]:
+    """Names and notes as sentences; a part of a note (between semicolons) that several have is said once, for all."""
+    names_of: dict[str, dict[str, None]] = {}
+    order: dict[str, int] = {}
+    for name, note in notes:
+        order.setdefault(name, len(order))
+        for part in note.split("; "):
+            names_of.setdefault(part, {})[name] = None
+    parts_of: dict[tuple[str, ...], list[str]] = {}
+    for part, names in names_of.items():
+        parts_of.setdefault(tuple(names), []).append(part)
+    # What several share comes after what is the last one's own.
+    told = sorted(parts_of.items(), key=lambda item: max(order[name] for name in item[0]))
+    return [f"{', '.join(names)}: {'; '.join(parts)}" for names, parts in told]
 
 
 def _find(rows: Sequence[Row], metric: str, where: str) -> Row | None:

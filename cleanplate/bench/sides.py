@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from cleanplate.base.errors import UsageError
 from cleanplate.base.types import Image, VideoInfo
+from cleanplate.base.words import counted
 from cleanplate.decode.reader import VideoReader, open_video
 
 Video = str | Path | NDArray[Any]
@@ -28,6 +29,10 @@ _ALIGNED_ON = 300
 _THUMBNAIL = (64, 36)
 _CLEARLY = 0.9
 "an alignment must leave less than this share of the difference that no shift leaves"
+_ALIKE = 0.5
+"correlation of the brightness of small pictures, below which two videos hardly show the same"
+_SAME_SHAPE = 0.01
+"share that the aspect ratios of two sizes may differ by: sizes are rounded to whole, often even, samples"
 
 
 class Side(AbstractContextManager["Side"]):
@@ -131,28 +136,38 @@ def fit(sides: list[Side], *, align: bool) -> Fitted:
         if size != base_size:
             if not align:
                 raise UsageError(
-                    f"{side} is {size}, but {base} is {base_size}; give videos of one size, or --align to resize"
+                    f"{side} is {size}, but {base} is {base_size}; give videos of one size, or --align (align=True) to "
+                    "resize"
                 )
             side.size_px = (base.width_px, base.height_px)
-            notes.append(f"{side} was resized from {size} to {base_size}")
+            is_same_shape = abs(side.width_px * base.height_px / (side.height_px * base.width_px) - 1) < _SAME_SHAPE
+            stretched = "" if is_same_shape else ", which stretches it: the two have different shapes"
+            notes.append(f"{side} was resized from {size} to {base_size}{stretched}")
         if len(side) != len(base) and not align:
             raise UsageError(
-                f"{side} has {len(side)} frames, but {base} has {len(base)}; give videos of one length, or --align to "
-                "find the shift and compare what both have"
+                f"{side} has {len(side)} frames, but {base} has {len(base)}; give videos of one length, or --align "
+                "(align=True) to find the shift and compare what both have"
             )
-        if align and (shift := _shift(side, base)):
-            late, by = (side, shift) if shift > 0 else (base, -shift)
-            late.skip += by
-            notes.append(f"the first {by} frames of {late} were left out, after which the two agree best")
+        if align:
+            shift, likeness = _match(side, base)
+            if shift:
+                late, by = (side, shift) if shift > 0 else (base, -shift)
+                late.skip += by
+                notes.append(f"left out at the start of {late}: {counted(by, 'frame')}, after which the two agree best")
+            if likeness < _ALIKE:
+                notes.append(
+                    f"{side} and {base} hardly look alike, whatever the shift (correlation {likeness:.2f}): check that "
+                    "they show the same"
+                )
     frames = min(len(side) for side in sides)
     for side in sides:
         if len(side) > frames:
-            notes.append(f"the last {len(side) - frames} frames of {side} were left out; no other has them")
+            notes.append(f"left out at the end of {side}: {counted(len(side) - frames, 'frame')}, which no other has")
     return Fitted(frames=frames, notes=tuple(notes))
 
 
-def _shift(side: Side, base: Side) -> int:
-    """Frames at the start of `side` (or, negative, of `base`) that the other does not have: the best match of both.
+def _match(side: Side, base: Side) -> tuple[int, float]:
+    """The best match: frames at the start of `side` (or, negative, of `base`) that the other lacks, and the likeness.
 
     Only a shift that is clearly better than none is taken, so that a still video stays as it is.
     """
@@ -165,7 +180,16 @@ def _shift(side: Side, base: Side) -> int:
             # The median over samples leaves out what was painted in one of the two.
             apart[shift] = float(np.median(np.abs(one[:length] - other[:length]), axis=(1, 2)).mean())
     best = min(apart, key=lambda shift: (apart[shift], abs(shift)))
-    return best if apart[best] < _CLEARLY * apart.get(0, np.inf) else 0
+    shift = best if apart[best] < _CLEARLY * apart.get(0, np.inf) else 0
+    return shift, _likeness(a[max(shift, 0) :], b[max(-shift, 0) :])
+
+
+def _likeness(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+    """Correlation (-1 to 1) of the samples that both have; 1 where one is flat, which tells nothing."""
+    length = min(len(a), len(b))
+    one, other = a[:length].ravel(), b[:length].ravel()
+    is_flat = min(one.std(), other.std()) < 1 / 255
+    return 1.0 if is_flat else float(np.corrcoef(one, other)[0, 1])
 
 
 def _thumbnails(side: Side) -> NDArray[np.float32]:

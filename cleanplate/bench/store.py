@@ -98,6 +98,18 @@ def save(path: Path, unit: Unit, result: Result) -> None:
     part.replace(path)
 
 
+def write_whole(path: Path, report: str | bytes) -> None:
+    """A report, whole or not at all, its folder too. Raises `FailedError` where it cannot be written."""
+    part = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(report.encode() if isinstance(report, str) else report)
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise FailedError(f"'{path}' cannot be written ({error.strerror}); give another --output") from error
+
+
 def load(path: Path, unit: Unit) -> Result | None:
     """The unit's result; None where there is none that can be trusted."""
     try:

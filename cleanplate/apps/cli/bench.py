@@ -111,15 +111,15 @@ def speed(
     as_json: flags.AsJson = False,
 ) -> None:
     """Time whole jobs on rendered clips, as ratios to a plain decode and encode and to OpenCV's Telea."""
-    percents = flags.parse_numbers("--share", share, float)
+    percents = flags.parse_numbers("--share", share, float, "2,5,10")
     with _watched(output, not quiet and not as_json) as watch:
         report = bench_speed(
             output=output,
             engines=flags.parse_names(engine) or (),
             extent=extent,
-            heights=flags.parse_numbers("--height", height, int),
+            heights=flags.parse_numbers("--height", height, int, "480,1080"),
             shares=None if percents is None else [percent / 100 for percent in percents],
-            lengths=flags.parse_numbers("--length", length, int),
+            lengths=flags.parse_numbers("--length", length, int, "1,2,4"),
             repeats=repeats,
             fresh=fresh,
             watch=watch,
@@ -149,12 +149,14 @@ def _show(report: _Report, output: Path, quiet: bool, as_json: bool) -> None:
 
 @contextmanager
 def _watched(output: Path, is_shown: bool) -> Iterator[Watch | None]:
-    """A progress line; Ctrl-C says that what is done stays."""
+    """A progress line; Ctrl-C says what stays."""
     try:
         with screen.progress_line(is_shown) as watch:
             yield watch
     except KeyboardInterrupt as stop:
-        stop.add_note(f"what is measured already is kept in {output}; the same command goes on from there")
+        is_any_kept = any((output / "parts").glob("*.json"))
+        kept = f"what is measured already is kept in {output}; the same command goes on from there"
+        stop.add_note(kept if is_any_kept else "nothing was measured yet")
         raise
 
 

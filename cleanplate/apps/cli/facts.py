@@ -49,7 +49,7 @@ def weights(
             here = str(locate(name, offline=True))
         except CleanplateError:
             here = "no"
-        table.add_row(name, spec.summary, f"{spec.bytes / 1e6:.1f}", spec.licence, here)
+        table.add_row(name, spec.summary, f"{spec.bytes / 1e6:.3g}", spec.licence, here)
     screen.out.print(table)
 
 

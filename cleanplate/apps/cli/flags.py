@@ -124,12 +124,13 @@ def parse_names(text: str | None) -> list[str] | None:
     return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
 
 
-def parse_numbers(flag: str, text: str | None, kind: type[_Number]) -> list[_Number] | None:
-    """`62,124` as numbers; None stays None. Raises `UsageError` for what is no number."""
+def parse_numbers(flag: str, text: str | None, kind: type[_Number], example: str) -> list[_Number] | None:
+    """`62,124` as numbers; None stays None. Raises `UsageError` with the example for what is no such list."""
     try:
         return None if text is None else [kind(number) for number in parse_names(text) or []]
     except ValueError:
-        raise UsageError(f"{flag} {text} is not a list of numbers; write them like 62,124") from None
+        kind_name = "whole numbers" if kind is int else "numbers"
+        raise UsageError(f"{flag} {text} is not a list of {kind_name}; write them like {example}") from None
 
 
 def parse_options(given: list[str] | None, options: type) -> dict[str, Any]:

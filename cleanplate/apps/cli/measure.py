@@ -10,6 +10,7 @@ import typer
 from cleanplate.apps.cli import flags, screen
 from cleanplate.base.errors import UsageError
 from cleanplate.bench import score as score_room
+from cleanplate.bench.store import write_whole
 
 
 def score(
@@ -42,6 +43,8 @@ def score(
         raise UsageError(
             f"the report is written as .json or .md, but '{output}' ends otherwise; name it like scores.md"
         )
+    if output is not None and not output.absolute().parent.is_dir():
+        raise UsageError(f"the folder '{output.absolute().parent}' of the report does not exist; create it first")
     with screen.progress_line(not quiet and not as_json) as watch:
         scores = score_room.score(
             result,
@@ -49,13 +52,15 @@ def score(
             mask,
             source=source,
             metrics=flags.parse_names(metric),
-            joints=flags.parse_numbers("--joint", joint, int) or (),
+            joints=flags.parse_numbers("--joint", joint, int, "62,124") or (),
             align=align,
             crf=crf,
             watch=watch,
         )
+    if all(row.value is None for row in scores.rows):
+        raise UsageError(f"nothing could be scored; {'; '.join(scores.remarks())}")
     if output is not None:
-        output.write_text(scores.to_json() if output.suffix == ".json" else scores.to_markdown(), encoding="utf-8")
+        write_whole(output, scores.to_json() if output.suffix == ".json" else scores.to_markdown())
     if as_json:
         typer.echo(scores.to_json(), nl=False)
     elif not quiet:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import groupby
 
 from rich.console import Console
 from rich.markdown import Markdown
@@ -22,6 +23,7 @@ from rich.text import Text
 
 from cleanplate.base.plan import Forecast
 from cleanplate.base.report import Progress, Report, Watch, report_path
+from cleanplate.base.words import counted
 from cleanplate.bench.scores import Scores
 
 out = Console()
@@ -65,7 +67,9 @@ def show_report(report: Report) -> None:
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     table.add_row("output", Text(str(report.job.output), overflow="fold"))
     by_field = ", each field by itself" if report.by_field else ""
-    table.add_row("frames", f"{report.frames}, {report.frames_with_holes} with holes, {report.shots} shots{by_field}")
+    table.add_row(
+        "frames", f"{report.frames}, {report.frames_with_holes} with holes, {counted(report.shots, 'shot')}{by_field}"
+    )
     if report.seen_share is not None and report.invented_share is not None:
         table.add_row(
             "painted", f"{report.seen_share:.1%} seen elsewhere in the video, {report.invented_share:.1%} invented"
@@ -119,14 +123,30 @@ def show_scores(scores: Scores) -> None:
         table.add_row(*line)
     out.print(table)
     holed = f", {scores.holed_frames} with holes" if scores.holed_frames else ""
-    out.print(Text(f"{scores.frames} frames{holed}"))
+    out.print(Text(f"{counted(scores.frames, 'frame')}{holed}"))
     for remark in scores.remarks():
         out.print(Text(f"  {remark}", style="dim"), soft_wrap=True)
 
 
 def show_page(markdown: str) -> None:
-    """A page of Markdown on standard output; plain where that is no terminal."""
-    out.print(Markdown(markdown) if out.is_terminal else Text(markdown), soft_wrap=not out.is_terminal)
+    """A page of Markdown on standard output; its source, tables lined up, where that is no terminal."""
+    out.print(Markdown(markdown) if out.is_terminal else Text(_lined_up(markdown)), soft_wrap=not out.is_terminal)
+
+
+def _lined_up(markdown: str) -> str:
+    """The same page with the cells of each table's columns made equally wide."""
+    shown: list[str] = []
+    for is_table, lines in groupby(markdown.split("\n"), key=lambda line: line.startswith("| ")):
+        if not is_table:
+            shown += lines
+            continue
+        rows = [line.removeprefix("| ").removesuffix(" |").split(" | ") for line in lines]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        rows[1] = ["-" * width for width in widths]
+        for row in rows:
+            cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+            shown.append(f"| {' | '.join(cells)} |")
+    return "\n".join(shown)
 
 
 def say(sentence: str) -> None:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from cleanplate.base.errors import UsageError
 from cleanplate.base.extras import require
+from cleanplate.bench.candidates import as_names
 from cleanplate.bench.metrics.step import Step
 
 Where = Literal["frame", "hole"]
@@ -39,6 +40,8 @@ class Row:
     better: Better
     of_truth: float | None = None
     "what the truth itself gets, for metrics that can be asked about one video alone"
+    of_input: float | None = None
+    "what the input itself gets, where there is no truth"
     frames: int = 0
     "frames that count in the value"
     infinite: int = 0
@@ -46,7 +49,7 @@ class Row:
     per_frame: tuple[float | None, ...] = ()
     "value of each frame, None where it has none; empty for metrics of whole clips"
     note: str = ""
-    "how it was measured: estimator, thresholds, window; or why there is no value"
+    "how it was measured: estimator, thresholds, window; or why there is no value. Reports say once what rows share"
 
     @property
     def name(self) -> str:
@@ -62,6 +65,14 @@ class Setup:
     has_holes: bool
     joints: tuple[int, ...] = ()
     "indices of the frames that start a new piece of the result, where that is known"
+
+
+def row_named(name: str, rows: Sequence[Row]) -> Row:
+    """The row that tables call so. Raises `KeyError` naming those there are."""
+    for row in rows:
+        if row.name == name:
+            return row
+    raise KeyError(f"there is no row '{name}'; there are {', '.join(row.name for row in rows)}")
 
 
 class Metric(ABC):
@@ -91,6 +102,7 @@ class MetricSpec:
     "module:class, imported when used"
     summary: str
     needs_truth: bool = True
+    needs_hole: bool = False
     extra: str = "bench"
     "the pip extra it needs"
     weights: tuple[str, ...] = ()
@@ -147,8 +159,12 @@ METRICS: dict[str, MetricSpec] = {
     "flicker": MetricSpec(
         where=f"{_MOTION}:Flicker", summary="change of brightness in flat areas from frame to frame", needs_truth=False
     ),
-    "seam": MetricSpec(where=f"{_SEAMS}:BorderSeam", summary="jump across the hole's border, over the truth's"),
-    "joint": MetricSpec(where=f"{_SEAMS}:JointSeam", summary="jump across the joint of two pieces, over the truth's"),
+    "seam": MetricSpec(
+        where=f"{_SEAMS}:BorderSeam", summary="jump across the hole's border, over the truth's", needs_hole=True
+    ),
+    "joint": MetricSpec(
+        where=f"{_SEAMS}:JointSeam", summary="jump across the joint of two pieces, over the truth's", needs_hole=True
+    ),
 }
 
 
@@ -179,25 +195,29 @@ class Curve:
     unit: str
     better: Better
     note: str
+    guide: Literal["truth", "input"] = "truth"
+    "whose own values are given beside the result's"
     values: list[float | None] = field(default_factory=list)
-    truths: list[float] = field(default_factory=list)
-    "what the truth itself gets in the same frames"
+    guides: list[float] = field(default_factory=list)
+    "what the guide itself gets in the same frames"
 
-    def add(self, value: float | None, of_truth: float | None = None) -> None:
+    def add(self, value: float | None, of_guide: float | None = None) -> None:
         self.values.append(value)
-        if of_truth is not None:
-            self.truths.append(of_truth)
+        if of_guide is not None:
+            self.guides.append(of_guide)
 
     def row(self, why_none: str) -> Row:
         """The finished row; `why_none` is its note where no frame has a value."""
         mean, counted, infinite = mean_of(self.values)
+        of_guide = float(np.mean(self.guides)) if self.guides else None
         return Row(
             metric=self.metric,
             where=self.where,
             value=mean,
             unit=self.unit,
             better=self.better,
-            of_truth=float(np.mean(self.truths)) if self.truths else None,
+            of_truth=of_guide if self.guide == "truth" else None,
+            of_input=of_guide if self.guide == "input" else None,
             frames=counted,
             infinite=infinite,
             per_frame=tuple(self.values),
@@ -222,10 +242,16 @@ def mean_of(values: Iterable[float | None]) -> tuple[float | None, int, int]:
     return (math.inf if infinite else None), 0, infinite
 
 
-def choose(names: Sequence[str] | None) -> Mapping[str, MetricSpec]:
-    """The lines of the table asked for, in the table's order; all for None. Raises `UsageError` for unknown ones."""
+def choose(names: str | Sequence[str] | None) -> Mapping[str, MetricSpec]:
+    """The lines of the table asked for, in the table's order; all for None. A text is one name.
+
+    Raises `UsageError` for unknown ones and for none at all.
+    """
     if names is None:
         return METRICS
+    names = as_names(names)
+    if not names:
+        raise UsageError(f"no metric was named; choose from {', '.join(METRICS)}")
     for name in names:
         metric_spec(name)
     return {name: spec for name, spec in METRICS.items() if name in names}

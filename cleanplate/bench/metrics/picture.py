@@ -10,7 +10,7 @@ from cleanplate.base.measure import psnr
 from cleanplate.bench.metrics.metric import AREAS, Curve, Metric, Row, Setup
 from cleanplate.bench.metrics.step import Step
 
-NO_HOLE = "no hole was given"
+NO_HOLE = "no hole was given (--mask)"
 EMPTY_HOLES = "no frame has a hole"
 
 

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 
 from cleanplate.base.measure import border_jumps, jump_ratio
+from cleanplate.base.words import counted
 from cleanplate.bench.metrics.metric import Curve, Metric, Row, Setup, with_value
-from cleanplate.bench.metrics.picture import why_no_hole
 from cleanplate.bench.metrics.step import ESTIMATOR, Step
 
 WINDOW_PX = 7
@@ -34,7 +34,7 @@ class BorderSeam(Metric):
         self._curve.add(jump_ratio(*jumps) if pairs else None)
 
     def finish(self) -> list[Row]:
-        row = self._curve.row(why_no_hole(self.setup) if not self.setup.has_holes else "no hole has a border")
+        row = self._curve.row("no hole has a border")
         return [row if row.value is None else with_value(row, jump_ratio(*self._jumps))]
 
 
@@ -72,11 +72,12 @@ class JointSeam(Metric):
             self._at_joints += jumps
 
     def finish(self) -> list[Row]:
-        row = self._curve.row(why_no_hole(self.setup) if not self.setup.has_holes else "no hole lasts two frames")
+        row = self._curve.row("no hole lasts two frames")
         if row.value is None:
             return [row]
-        if self._at_joints.any():
-            joints = [t for t in self.setup.joints if t < len(row.per_frame) and row.per_frame[t] is not None]
-            return [with_value(row, jump_ratio(*self._at_joints), f"{row.note}{len(joints)} known joints", len(joints))]
+        if joints := [t for t in self.setup.joints if row.per_frame[t] is not None]:
+            note = f"{row.note}at {counted(len(joints), 'known joint')}"
+            return [with_value(row, jump_ratio(*self._at_joints), note, len(joints))]
         worst = max((value, -t) for t, value in enumerate(row.per_frame) if value is not None)
-        return [with_value(row, worst[0], f"{row.note}joints not known: the largest, frame {-worst[1]}", 1)]
+        why = "no joint given has a hole" if self.setup.joints else "joints not known"
+        return [with_value(row, worst[0], f"{row.note}{why}: the largest; in frame {-worst[1]}", 1)]

@@ -1,12 +1,14 @@
 """How steady a video is from frame to frame: warping error, consistency, flow error, flicker in flat areas.
 
 All follow the guide's motion (`Step.guide`: the truth, or the input where there is no truth), found by OpenCV's DIS at
-its preset MEDIUM, and count samples that are in plain sight in both frames (`base.measure.follow`).
+its preset MEDIUM, and count samples that are in plain sight in both frames (`base.measure.follow`). Notes name which of
+the two it was.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -30,13 +32,16 @@ class _Steadiness(Metric):
     name: str
     unit: str
     note: str
+    "how it is measured; {guide} stands for truth or input"
     why_none = "no sample could be followed to the frame before"
 
     def __init__(self, setup: Setup) -> None:
         super().__init__(setup)
-        note = f"{self.note}; along the motion of {'the truth' if setup.has_truth else 'the input'}: {SEEN}"
+        guide: Literal["truth", "input"] = "truth" if setup.has_truth else "input"
+        note = f"{self.note.format(guide=guide)}; along the motion of the {guide}: {SEEN}"
         self._curves = [
-            Curve(metric=self.name, where=where, unit=self.unit, better="lower", note=note) for where in AREAS
+            Curve(metric=self.name, where=where, unit=self.unit, better="lower", note=note, guide=guide)
+            for where in AREAS
         ]
         self._frames = 0
 
@@ -63,10 +68,9 @@ class _Steadiness(Metric):
             if area is None or not chosen.any():
                 curve.add(None)
                 continue
-            is_true = self.setup.has_truth and of_guide is not None
             curve.add(
                 float(of_result[chosen].mean(dtype=np.float64)),
-                float(of_guide[chosen].mean(dtype=np.float64)) if is_true and of_guide is not None else None,
+                None if of_guide is None else float(of_guide[chosen].mean(dtype=np.float64)),
             )
 
     def finish(self) -> list[Row]:
@@ -103,7 +107,7 @@ class Consistency(_Steadiness):
 class EndPointError(_Steadiness):
     """Length (px) of the difference between the result's motion to the frame before and the guide's."""
 
-    name, unit, note = "epe", "px", "end-point error of the result's motion against the guide's"
+    name, unit, note = "epe", "px", "end-point error of the result's motion against that of the {guide}"
 
     def errors(self, step: Step) -> tuple[Field, Field | None]:
         assert step.back is not None
@@ -118,7 +122,7 @@ class Flicker(_Steadiness):
     why_none = "no flat area could be followed to the frame before"
     note = (
         f"mean absolute change (levels of 255) of the mean over {FLAT_WINDOW_PX} px windows of brightness, "
-        f"where that varies by less than {FLAT_DEVIATION_LEVELS:g} levels in the guide"
+        f"where that varies by less than {FLAT_DEVIATION_LEVELS:g} levels in the {{guide}}"
     )
 
     def errors(self, step: Step) -> tuple[Field, Field | None]:

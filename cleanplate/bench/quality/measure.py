@@ -12,7 +12,7 @@ import numpy as np
 
 from cleanplate.bench.candidates import Candidate
 from cleanplate.bench.machine import cpu_name
-from cleanplate.bench.metrics.metric import Features, Row
+from cleanplate.bench.metrics.metric import Features, Row, row_named
 from cleanplate.bench.quality.data import Clip, read_clip, read_result
 from cleanplate.bench.quality.protocol import PROTOCOLS, Holes, Pictures, fit_result
 from cleanplate.bench.score import score
@@ -59,7 +59,7 @@ class Cell:
     "the same after encoding"
 
     def __getitem__(self, name: str) -> Row:
-        return next(row for row in self.rows if row.name == name)
+        return row_named(name, self.rows)
 
 
 def measure(task: Task) -> Result:

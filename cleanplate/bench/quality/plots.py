@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from cleanplate.base.extras import require
+from cleanplate.base.words import counted
 from cleanplate.bench.metrics.metric import Row
-from cleanplate.bench.quality.report import QualityReport, counted
+from cleanplate.bench.quality.report import QualityReport
 from cleanplate.bench.scores import number
 
 PREFERRED = ("psnr(hole)", "psnr", "ssim65(hole)", "ssim65")

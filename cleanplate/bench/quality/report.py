@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from cleanplate.base.errors import UsageError
-from cleanplate.bench.metrics.metric import Features, Row, mean_of, metric_spec
+from cleanplate.bench.metrics.metric import Features, Row, mean_of, metric_spec, row_named
 from cleanplate.bench.quality.measure import Cell
 from cleanplate.bench.quality.protocol import Protocol
 
@@ -30,7 +30,7 @@ class Mean:
     "a frame, all threads of the fill together"
 
     def __getitem__(self, name: str) -> Row:
-        return next(row for row in self.rows if row.name == name)
+        return row_named(name, self.rows)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -69,11 +69,6 @@ class QualityReport:
         from cleanplate.bench.quality.pages import to_markdown
 
         return to_markdown(self)
-
-
-def counted(count: int, thing: str) -> str:
-    """`1 clip`, `3,455 frames`."""
-    return f"{count:,} {thing}{'' if count == 1 else 's'}"
 
 
 def mean_over(cells: Sequence[Cell], protocol: Protocol) -> Mean:

@@ -19,14 +19,14 @@ from cleanplate.base.report import Watch
 from cleanplate.base.weights import locate
 from cleanplate.bench.candidates import Candidate, read_candidates
 from cleanplate.bench.machine import machine_facts, today, version_facts
-from cleanplate.bench.metrics.metric import choose
+from cleanplate.bench.metrics.metric import MetricSpec, Setup, choose
 from cleanplate.bench.quality.data import DataSet, find_clips, find_result
 from cleanplate.bench.quality.measure import Cell, Task, cell_of, measure
 from cleanplate.bench.quality.plots import draw_plots
 from cleanplate.bench.quality.protocol import HEADLINE, protocol_named
 from cleanplate.bench.quality.report import QualityReport, mean_over
-from cleanplate.bench.score import check_crf
-from cleanplate.bench.store import Unit, fingerprint, made_by
+from cleanplate.bench.score import check_crf, why_not
+from cleanplate.bench.store import Unit, fingerprint, made_by, write_whole
 from cleanplate.bench.work import Finished, run_all
 from cleanplate.paint.engine import ENGINES, engine_options
 
@@ -42,10 +42,10 @@ def bench_quality(
     data: Path | str,
     *,
     output: Path | str,
-    engines: Sequence[str] = ("flowfill",),
+    engines: str | Sequence[str] = ("flowfill",),
     options: Mapping[str, Mapping[str, Any]] | None = None,
     protocol: str = "plain",
-    metrics: Sequence[str] | None = None,
+    metrics: str | Sequence[str] | None = None,
     crf: float | None = None,
     workers: int | None = None,
     fresh: bool = False,
@@ -67,6 +67,7 @@ def bench_quality(
     check_crf(crf)
     candidates = _candidates(engines, options or {})
     dataset = find_clips(data, is_resized=how.size_px is not None)
+    _check_metrics(chosen, dataset)
     needed = {name: _weights_here(name) for spec in chosen.values() for name in spec.weights}
     asked = {"protocol": protocol, "metrics": list(chosen), "crf": crf, "weights": needed}
     units = [unit for candidate in candidates for unit in _units(candidate, dataset, asked)]
@@ -76,25 +77,14 @@ def bench_quality(
         raise FailedError(f"nothing could be scored; {name[0]} on clip '{name[1]}': {problem}")
     shown = HEADLINE if metrics is None else ()
     report = _report(dataset, candidates, done, asked, shown)
-    _write(output / "scores.json", report.to_json().encode())
-    _write(output / "scores.md", report.to_markdown().encode())
+    write_whole(output / "scores.json", report.to_json())
+    write_whole(output / "scores.md", report.to_markdown())
     for file, png in draw_plots(report).items():
-        _write(output / "plots" / file, png)
+        write_whole(output / "plots" / file, png)
     return report
 
 
-def _write(path: Path, data: bytes) -> None:
-    """Whole or not at all. Raises `FailedError` where it cannot be written."""
-    part = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(data)
-        part.replace(path)
-    except OSError as error:
-        raise FailedError(f"'{path}' cannot be written ({error.strerror}); give another --output") from error
-
-
-def _candidates(engines: Sequence[str], options: Mapping[str, Mapping[str, Any]]) -> list[Candidate]:
+def _candidates(engines: str | Sequence[str], options: Mapping[str, Mapping[str, Any]]) -> list[Candidate]:
     """Raises `UsageError` for what `read_candidates` does not take, and for options that no engine among them has."""
     found = read_candidates(engines, "engine", ENGINES)
     own = [candidate.name for candidate in found if candidate.folder is None]
@@ -103,6 +93,14 @@ def _candidates(engines: Sequence[str], options: Mapping[str, Mapping[str, Any]]
     for name, given in options.items():
         engine_options(name, given)  # said now, not by a worker
     return [replace(candidate, options=dict(options.get(candidate.name, {}))) for candidate in found]
+
+
+def _check_metrics(chosen: Mapping[str, MetricSpec], dataset: DataSet) -> None:
+    """Raises `UsageError` where none of the metrics can be had, so that nothing is painted for nothing."""
+    setup = Setup(has_truth=True, has_holes=any(clip.is_masked for clip in dataset.clips))
+    reasons = {name: why_not(spec, setup) for name, spec in chosen.items()}
+    if all(reasons.values()):
+        raise UsageError(f"nothing could be scored; {'; '.join(f'{name}: {why}' for name, why in reasons.items())}")
 
 
 def _weights_here(name: str) -> str | None:

@@ -104,7 +104,8 @@ def plan_cases(
     if not all(32 <= high <= 4320 and high % 2 == 0 for high in highs) or not highs:
         raise UsageError(f"heights are {_listed(highs)}, but must be even numbers of lines from 32 to 4320")
     if not all(0 < area <= 0.5 for area in areas) or not areas:
-        raise UsageError(f"hole shares are {_listed(areas)}, but must lie above 0 and up to 0.5 of the picture")
+        percents = _listed(100 * area for area in areas)
+        raise UsageError(f"hole shares are {percents} %, but must lie above 0 and up to 50 % of the picture")
     if not all(long >= 1 for long in longs) or not longs:
         raise UsageError(f"lengths are {_listed(longs)}, but must be whole multiples, from 1 up")
     high, area = (

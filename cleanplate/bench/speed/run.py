@@ -21,6 +21,7 @@ import numpy as np
 from cleanplate.base.errors import CleanplateError, FailedError, UsageError
 from cleanplate.base.extras import require
 from cleanplate.base.report import Progress, Watch
+from cleanplate.bench.candidates import as_names
 from cleanplate.bench.machine import machine_facts, today, version_facts
 from cleanplate.bench.speed import material, plain
 from cleanplate.bench.speed.cases import Case, plan_cases
@@ -42,7 +43,7 @@ _BENCH = ("bench/speed/cases", "bench/speed/material", "bench/speed/measure", "b
 def bench_speed(
     *,
     output: Path | str,
-    engines: Sequence[str] = ("flowfill",),
+    engines: str | Sequence[str] = ("flowfill",),
     extent: str = "standard",
     heights: Sequence[int] | None = None,
     shares: Sequence[float] | None = None,
@@ -66,9 +67,10 @@ def bench_speed(
     plan = plan_cases(extent, heights=heights, shares=shares, lengths=lengths)
     if repeats < 1:
         raise UsageError(f"--repeats is {repeats}, but must be at least 1")
+    engines = tuple(as_names(engines))
     for engine in engines:
         engine_spec(engine)
-    sides = (PLAIN, *painters_of(tuple(engines)))
+    sides = (PLAIN, *painters_of(engines))
     bench = _Bench(Path(output), sides, repeats, fresh=fresh, watch=watch or (lambda _: None))
     with scratch_folder(Path(output)) as scratch:
         bench.measure(plan.cases, scratch)
@@ -78,7 +80,7 @@ def bench_speed(
     report = SpeedReport(
         extent=extent,
         repeats=repeats,
-        engines=tuple(engines),
+        engines=engines,
         plan=plan,
         results=bench.results,
         failed=bench.failed,

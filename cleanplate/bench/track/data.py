@@ -62,13 +62,13 @@ def find_clips(folder: Path) -> DataSet:
         labels = next((clip / name for name in OUR_LABELS if (clip / name).is_dir()), None)
         if labels is not None and (clip / OUR_FRAMES).is_dir():
             pairs.append((clip.name, clip / OUR_FRAMES, labels))
+    ours = f"<clip>/{OUR_FRAMES} with <clip>/{' or <clip>/'.join(OUR_LABELS)}"
     if not pairs:
         raise UsageError(
             f"no clips were found in '{folder}': there is no {FRAMES} with {LABELS} beside it, and no "
-            f"<clip>/{OUR_FRAMES} with <clip>/{OUR_LABELS[0]}; give the folder that holds one of these"
+            f"{ours}; give the folder that holds one of these"
         )
-    layout = f"<clip>/{OUR_FRAMES} and <clip>/{' or '.join(OUR_LABELS)}"
-    return DataSet(folder=folder, layout=layout, clips=tuple(_clip(*pair) for pair in pairs))
+    return DataSet(folder=folder, layout=ours, clips=tuple(_clip(*pair) for pair in pairs))
 
 
 def _davis(folder: Path) -> DataSet:

@@ -40,8 +40,8 @@ class Cell:
     size_px: tuple[int, int]
     "width, height"
     frames: int
-    seconds: float | None
-    "of the tracker alone, in one thread, with other workers beside it; None for another program's labels"
+    cpu_seconds: float | None
+    "of the tracker alone, in one thread: what else the machine does stays out of it; None for another program's labels"
     cpu: str
     "the processor it was measured on"
 
@@ -68,7 +68,7 @@ def measure(task: Task) -> Result:
     return {
         "size_px": size_px,
         "frames": len(clip.frames),
-        "seconds": None if task.result else clock.seconds,
+        "cpu_seconds": None if task.result else clock.seconds,
         "cpu": cpu_name(),
         "j": {str(number): values for number, values in meter.j.items()},
         "f": {str(number): values for number, values in meter.f.items()},
@@ -82,23 +82,23 @@ def cell_of(result: Result, *, skip_last: bool) -> Cell:
         scores=scores_of(j, f, skip_last=skip_last),
         size_px=tuple(result["size_px"]),
         frames=result["frames"],
-        seconds=result["seconds"],
+        cpu_seconds=result["cpu_seconds"],
         cpu=result["cpu"],
     )
 
 
 class _Clock:
-    """Adds up the time between `go` and `stop`."""
+    """Adds up the CPU time of this process between `go` and `stop`."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
         self._since = 0.0
 
     def go(self) -> None:
-        self._since = time.perf_counter()
+        self._since = time.process_time()
 
     def stop(self) -> None:
-        self.seconds += time.perf_counter() - self._since
+        self.seconds += time.process_time() - self._since
 
 
 def _tracked(task: Task, clock: _Clock) -> Iterator[Labels]:

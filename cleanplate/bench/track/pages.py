@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from cleanplate.base.words import counted
 from cleanplate.bench.metrics.regions import Curve, ObjectScore
 from cleanplate.bench.scores import markdown_table
 from cleanplate.bench.track.measure import Cell
@@ -52,7 +53,7 @@ def _cell(cell: Cell) -> dict[str, Any]:
     return {
         "size_px": list(cell.size_px),
         "frames": cell.frames,
-        "seconds": cell.seconds,
+        "cpu_seconds": cell.cpu_seconds,
         "jf": round(cell.scores.jf, 6),
         "objects": objects,
     }
@@ -97,21 +98,21 @@ def _counted(report: TrackReport) -> str:
 
 
 def _extent(report: TrackReport) -> str:
-    """`10 clips, 10 objects, 612 frames of 432x240`."""
+    """`10 clips, 1 object, 612 frames of 432x240`."""
     cells = {clip: cell for (_, clip), cell in report.cells.items()}
     objects = sum(len(cell.scores.objects) for cell in cells.values())
     sizes = sorted({cell.size_px for cell in cells.values()})
     frames = sum(cell.frames for cell in cells.values())
     named = " and ".join(f"{width}x{height}" for width, height in sizes)
-    return f"{len(cells)} clips, {objects} objects, {frames:,} frames of {named}"
+    return f"{counted(len(cells), 'clip')}, {counted(objects, 'object')}, {counted(frames, 'frame')} of {named}"
 
 
 def _means(report: TrackReport) -> str:
-    heads = ["tracker", "J&F", "J", "J recall", "J decay", "F", "F recall", "F decay", "ms/frame", "clips", "objects"]
+    heads = ["tracker", "J&F", "J", "J recall", "J decay", "F", "F recall", "F decay", "CPU ms", "clips", "objects"]
     lines = []
     for name, mean in report.means.items():
         values = [mean.jf, *(v for s in (mean.j, mean.f) for v in (s.mean, s.recall, s.decay))]
-        spent = "" if mean.seconds is None else f"{1000 * mean.seconds:.1f}"
+        spent = "" if mean.cpu_seconds is None else f"{1000 * mean.cpu_seconds:.1f}"
         lines.append([f"**{name}**", *map(_three, values), spent, str(mean.clips), str(mean.objects)])
     lines += [[f"**{name}**", *[""] * 8, "0", "0"] for name in report.trackers if name not in report.means]
     return markdown_table(heads, lines)
@@ -199,7 +200,8 @@ def _facts(report: TrackReport) -> str:
     ]
     if timed := report.facts["timed_on"]:
         lines.append(
-            f"ms/frame: the tracker alone on {', '.join(timed)}, in one thread, while other workers ran on other cores"
+            f"CPU ms: of the tracker alone, a frame, on {', '.join(timed)}, in one thread, while other workers ran on "
+            "other cores"
         )
     for name, how in report.trackers.items():
         about = how.get("summary") or f"labels of another program in {how['folder']}"

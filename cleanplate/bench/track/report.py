@@ -29,7 +29,7 @@ class Mean:
     jf: float
     j: Summary
     f: Summary
-    seconds: float | None
+    cpu_seconds: float | None
     "a frame, of the tracker alone; None for another program's labels"
 
 
@@ -71,7 +71,7 @@ class TrackReport:
 def mean_over(cells: Sequence[Cell]) -> Mean:
     """The means of one candidate."""
     objects = [one for cell in cells for one in cell.scores.objects]
-    known = [cell.seconds for cell in cells if cell.seconds is not None]
+    known = [cell.cpu_seconds for cell in cells if cell.cpu_seconds is not None]
     frames = sum(cell.frames for cell in cells)
     return Mean(
         clips=len(cells),
@@ -79,7 +79,7 @@ def mean_over(cells: Sequence[Cell]) -> Mean:
         jf=_mean([one.jf for one in objects]),
         j=_summary(objects, lambda one: one.j),
         f=_summary(objects, lambda one: one.f),
-        seconds=sum(known) / frames if len(known) == len(cells) else None,
+        cpu_seconds=sum(known) / frames if len(known) == len(cells) else None,
     )
 
 

@@ -15,7 +15,7 @@ from cleanplate.base.errors import FailedError, UsageError
 from cleanplate.base.report import Watch
 from cleanplate.bench.candidates import Candidate, read_candidates
 from cleanplate.bench.machine import machine_facts, today, version_facts
-from cleanplate.bench.store import Unit, fingerprint, made_by
+from cleanplate.bench.store import Unit, fingerprint, made_by, write_whole
 from cleanplate.bench.track.data import DataSet, find_clips, find_result
 from cleanplate.bench.track.measure import Cell, Task, cell_of, measure
 from cleanplate.bench.track.report import TrackReport, mean_over
@@ -30,7 +30,7 @@ def bench_track(
     data: Path | str,
     *,
     output: Path | str,
-    trackers: Sequence[str] = ("warp",),
+    trackers: str | Sequence[str] = ("warp",),
     skip_last: bool = True,
     workers: int | None = None,
     fresh: bool = False,
@@ -53,8 +53,8 @@ def bench_track(
     if not report.cells:
         (name, clip), problem = next(iter(report.failed.items()))
         raise FailedError(f"nothing could be measured; {name} on clip '{clip}': {problem}")
-    (output / "scores.json").write_text(report.to_json(), encoding="utf-8")
-    (output / "scores.md").write_text(report.to_markdown(), encoding="utf-8")
+    write_whole(output / "scores.json", report.to_json())
+    write_whole(output / "scores.md", report.to_markdown())
     return report
 
 
@@ -100,7 +100,7 @@ def _report(dataset: DataSet, candidates: Sequence[Candidate], done: Finished, *
             "seed": "none: nothing is drawn at random",
             "versions": version_facts(),
             "machine": machine_facts(),
-            "timed_on": sorted({cell.cpu for cell in cells.values() if cell.seconds is not None}),
+            "timed_on": sorted({cell.cpu for cell in cells.values() if cell.cpu_seconds is not None}),
         },
         reused=done.reused,
     )
