@@ -30,7 +30,7 @@ _CHROMA_PX = 2
 
 _FRAMES_IN_CODECS = {
     "libx264": (132, 72),
-    "libx265": (150, 62),
+    "libx265": (150, 78),
     "libsvtav1": (300, 300),
     "libvpx-vp9": (120, 120),
     "libvpx": (52, 52),
@@ -82,7 +82,8 @@ def forecast(job: Job, info: VideoInfo, masks: StoredMasks, encoder: str) -> For
         core_frames=spec.core_frames,
         margin_frames=spec.margin_frames,
         crop_px=crop_px,
-        crop_bytes_per_px=3 * sample_bytes + 1 + spec.bytes_per_px,
+        # the clip, and what the engine holds beside it: measured at 8 bit, where painted frames take half
+        crop_bytes_per_px=3 * sample_bytes + 1 + spec.bytes_per_px + 3 * (sample_bytes - 1),
         frame_bytes=int(samples * sample_bytes * (1 + chroma)),
         frames_in_codecs=_FRAMES_IN_CODECS.get(encoder, _FRAMES_IN_OTHER_CODECS)[samples > LARGE_PX],
         budget_bytes=job.memory_bytes,

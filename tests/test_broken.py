@@ -469,3 +469,18 @@ def test_the_bytes_of_a_container_are_taken_apart_without_gaps(tmp_path):
         assert len(groups) > 3
         for group in groups:
             assert all(a[1] == b[0] for a, b in pairwise(group))
+
+
+def test_a_time_that_leaps_and_falls_back_leaves_the_frame_before_its_length(tmp_path: Path, monkeypatch):
+    """A wrong time far ahead shows only when the next one falls: the frame before it must not stay for hours."""
+    source, step = tmp_path / "in.mkv", 512
+    render(source, Recipe(codec="ffv1", pts=[n * step for n in range(12)]))
+    with open_video(source) as video:
+        right = [(frame.pts, frame.duration) for frame in video]
+        said = type(video)._time_said
+        leap = lambda self, picture: said(self, picture) + (10**9 if said(self, picture) == right[5][0] else 0)  # noqa: E731
+        monkeypatch.setattr(type(video), "_time_said", leap)
+        found = [(frame.pts, frame.duration) for frame in video]
+        assert len(found) == 12
+        assert all(abs(a[0] - b[0]) <= 1 and abs(a[1] - b[1]) <= 2 for a, b in zip(found, right, strict=True))
+        assert any("their times were worked out" in words for words in video.warnings)

@@ -11,6 +11,9 @@ import numpy as np
 import pytest
 
 from cleanplate.base.errors import FailedError
+from cleanplate.bench.kills import Killed
+from cleanplate.bench.mutate import Fault
+from cleanplate.bench.results import accidents as results_accidents
 from cleanplate.bench.results import parts, pictures
 from cleanplate.bench.results.__main__ import main
 from cleanplate.bench.results.page import TITLES, demoted, read_sections, stamp, write_page
@@ -82,7 +85,7 @@ def test_one_command_measures_all_and_again_one(tmp_path: Path, made_up: list[st
     assert f"targets: written to {page}" in capsys.readouterr().out
     assert main(["speed", "--extent", "quick", "--page", str(page)]) == 0
     second = read_sections(page.read_text(encoding="utf-8"))
-    assert second["speed"].endswith("speed number 6 to quick")
+    assert second["speed"].endswith(f"speed number {len(TITLES) + 1} to quick")
     assert "`scripts/bench speed --extent quick`" in second["speed"]
     assert {**second, "speed": ""} == {**first, "speed": ""}
 
@@ -175,3 +178,14 @@ def test_the_page_in_the_repository_is_whole():
         assert (DOCS / name).stat().st_size <= pictures.MOST_BYTES
     assert not re.findall(r"(?<![\w.>-])/(?:home|root|tmp|work|usr|mnt)\b", page)  # nobody's machine
     assert "not measured" not in page.lower().replace("real clips were not measured", "")
+
+
+def test_accidents_are_counted_and_faults_named(monkeypatch):
+    fault = Fault(number=1, seed="avc.ts", damage="cut", kind="crash", detail="died")
+    monkeypatch.setattr(results_accidents, "hunt", lambda *_: iter([(0, 0, None), (1, None, fault), (2, 1, None)]))
+    killed = Killed(kills=20, commands=22, finished=[b"a"], most_pieces=3)
+    monkeypatch.setattr(results_accidents, "kill_one_job", lambda *_: (killed, False))
+    text = results_accidents.accidents(lambda _: None, files=3)
+    assert "20 kills, 22 commands, up to 3 pieces kept, 1 times to the end: OTHER BYTES" in text
+    assert "1 with exit code 0, 1 with exit code 1, 0 with exit code 2; 1 faults" in text
+    assert "- file 1 (avc.ts, cut): crash, died" in text

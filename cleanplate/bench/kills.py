@@ -65,8 +65,8 @@ def write_job(folder: Path, frames: int) -> list[str]:
     return ["remove", str(folder / "in.mp4"), "--box", "180,10,236,40", "--preset", "veryfast", "--quiet", "-o"]
 
 
-def main(kills: int, seed: int) -> None:
-    """Print whether `kills` kills at random moments of one job changed its result; exit 1 if they did."""
+def kill_one_job(kills: int, seed: int) -> tuple[Killed, bool]:
+    """One job, killed so often at random moments, and whether it ended each time in the bytes of one left alone."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         words = write_job(folder, frames=600)
@@ -76,14 +76,22 @@ def main(kills: int, seed: int) -> None:
             subprocess.run([sys.executable, "-m", "cleanplate", *words, str(alone)], check=True)
         longest = (time.perf_counter() - start) / 2  # so that most kills meet one and the same job
         found = kill_and_go_on([*words, str(output)], output, kills=kills, seed=seed, longest_s=longest)
-        is_same = all(result == alone.read_bytes() for result in found.finished)
-        print(
-            f"kills: {found.kills} kills within {longest:.1f} s, {found.commands} commands, "
-            f"up to {found.most_pieces} pieces kept, {len(found.finished)} times to the end: "
-            + ("same bytes as undisturbed" if is_same else "OTHER BYTES")
-        )
-        if not is_same:
-            sys.exit(1)
+        return found, all(result == alone.read_bytes() for result in found.finished)
+
+
+def words_for(found: Killed, is_same: bool) -> str:
+    """What happened, in one line."""
+    return (
+        f"{found.kills} kills, {found.commands} commands, up to {found.most_pieces} pieces kept, "
+        f"{len(found.finished)} times to the end: " + ("same bytes as undisturbed" if is_same else "OTHER BYTES")
+    )
+
+
+def main(kills: int, seed: int) -> None:
+    """Print whether `kills` kills at random moments of one job changed its result; exit 1 if they did."""
+    found, is_same = kill_one_job(kills, seed)
+    print(words_for(found, is_same))
+    sys.exit(not is_same)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from cleanplate.decode.transport import ends_within_packet
 from cleanplate.decode.whole import missing_bytes
 
 _LONG_S = 10
-"a last picture that is to stay for longer than this, and than all before it, is a wrong number in the header"
+"a picture that is to stay for longer than this, and than all before it, is a wrong number in the header"
 _CLOCK = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d{1,9})?)")
 
 
@@ -26,6 +26,8 @@ class Claim:
 
     path: Path
     frames: int | None
+    time_base: Fraction
+    "seconds a tick"
     start_pts: int
     end_pts: int | None
     "ticks: when the last picture ends"
@@ -48,6 +50,7 @@ class Claim:
         return cls(
             path=path,
             frames=frames,
+            time_base=stream.time_base or Fraction(1),
             start_pts=start or 0,
             end_pts=end,
             missing_bytes=missing_bytes(path),
@@ -65,8 +68,11 @@ class Claim:
             return duration
         claimed = self.end_pts - pts
         is_close = abs(claimed - duration) * info.time_base <= Fraction(1, 1000)
-        is_absurd = claimed > max(pts - self.start_pts, int(_LONG_S / info.time_base))
-        return duration if is_close or is_absurd else claimed
+        return duration if is_close or self.is_absurd(claimed, pts) else claimed
+
+    def is_absurd(self, length: int, pts: int) -> bool:
+        """Whether a picture shown from `pts` on, in ticks, hardly stays for so long: longer than all before it."""
+        return length > max(pts - self.start_pts, int(_LONG_S / self.time_base))
 
     def missing_frames(self, losses: Losses, step: int) -> int:
         """How many frames the file owes behind its last one. `step`: ticks from one to the next."""

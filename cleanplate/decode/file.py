@@ -33,6 +33,7 @@ class FileReader(VideoReader):
         self.warnings = []
         self._path = path
         self._open: list[InputContainer] = []
+        self._has_wrong_times = False
         if path.stat().st_size == 0:
             raise MediaError(f"'{path}' is empty (0 bytes); give a video file")
         with open_container(path) as container:
@@ -86,7 +87,8 @@ class FileReader(VideoReader):
             if pts is None:  # raw streams and old containers say only how fast pictures follow each other
                 pts = held.pts + self._step if held else self.info.start_pts
             if held:
-                if pts <= held.pts:
+                # A leap may be a wrong time as well, which shows only when later ones fall.
+                if pts <= held.pts or (mended is None and self._claim.is_absurd(pts - held.pts, held.pts)):
                     mended = self._mended(index)
                     held, pts = replace(held, pts=mended[index - 1]), mended[index]
                 if given is not None and held.pts <= given:
@@ -103,7 +105,7 @@ class FileReader(VideoReader):
         if held:
             yield replace(held, duration=self._claim.last_duration(held.pts, held.duration, self.info, losses))
         self.warnings = [*self._reading.warnings, *self._claim.sentences(losses, self._step)]
-        if mended is not None:
+        if self._has_wrong_times:
             self.warnings.append(
                 f"some pictures of '{self._path}' came with a time no later than the one before: "
                 "their times were worked out from those of their neighbours"
@@ -116,9 +118,11 @@ class FileReader(VideoReader):
 
     def _mended(self, index: int) -> list[int]:
         """The times of all pictures in order, those that do not fit worked out. Raises `MediaError`."""
-        times = mend([self._time_said(picture) for picture in self._pictures(Losses())], self._step)
+        said = [self._time_said(picture) for picture in self._pictures(Losses())]
+        times = mend(said, self._step)
         if times is None or len(times) <= index:
             raise self._falling(index)
+        self._has_wrong_times = said != times
         return times
 
     def _falling(self, index: int) -> MediaError:

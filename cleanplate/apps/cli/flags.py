@@ -72,7 +72,10 @@ Fresh = Annotated[
 Codec = Annotated[
     str | None,
     typer.Option(
-        "--codec", help="h264, hevc, ffv1 or an encoder's name.", rich_help_panel=_ENCODE, show_default="as the source"
+        "--codec",
+        help="h264, hevc, av1, vp9, prores, dnxhd, ffv1 ... or an encoder's name.",
+        rich_help_panel=_ENCODE,
+        show_default="as the source",
     ),
 ]
 Crf = Annotated[

@@ -11,6 +11,7 @@ TITLES = {
     "quality": "Quality",
     "track": "Tracking",
     "speed": "Speed and memory",
+    "accidents": "Accidents",
     "pictures": "Pictures",
 }
 "sections in the order of the page"

@@ -11,6 +11,7 @@ from cleanplate.base.report import Watch
 from cleanplate.bench.quality.report import QualityReport
 from cleanplate.bench.quality.run import bench_quality
 from cleanplate.bench.rendered import write_dataset
+from cleanplate.bench.results.accidents import accidents
 from cleanplate.bench.results.page import demoted
 from cleanplate.bench.results.pictures import draw_sheets
 from cleanplate.bench.scores import markdown_table, show
@@ -164,6 +165,7 @@ PARTS: dict[str, Callable[[Setup], str]] = {
     "quality": quality,
     "track": track,
     "speed": speed,
+    "accidents": lambda setup: accidents(setup.watch),
     "pictures": pictures,
 }
 
