@@ -137,7 +137,8 @@ def test_the_whole_bench(tiny: tuple[Path, SpeedReport]):
             assert all(0 <= seconds <= total for seconds in stages.values())  # one thread a stage
             known = {"decode", "save"} if name == PLAIN else {"decode", "cuts", "paint", "paste", "prove", "save"}
             assert known <= set(stages)
-            assert 10 < one.peak_bytes / 2**20 < 1000
+            assert one.peak_bytes / 2**20 < 1000
+        assert result.sides["flowfill"].peak_bytes / 2**20 > 50  # the others end too soon to be looked at for sure
         assert result.sides["flowfill"].peak_bytes > result.sides[PLAIN].peak_bytes
     assert sorted(path.name for path in output.iterdir()) == ["clips", "parts", "plots", "speed.json", "speed.md"]
     assert json.loads((output / "speed.json").read_text())["repeats"] == 1
