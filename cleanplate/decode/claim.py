@@ -11,6 +11,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from cleanplate.base.types import VideoInfo
+from cleanplate.base.words import counted
 from cleanplate.decode.packets import Losses
 from cleanplate.decode.transport import ends_within_packet
 from cleanplate.decode.whole import missing_bytes
@@ -102,19 +103,15 @@ class Claim:
             found.append(f"parts of '{self.path}' could not be read; what could be was kept")
         if losses.undecoded:
             found.append(
-                f"{_frames(losses.undecoded)} of '{self.path}' could not be decoded and {_is(losses.undecoded)} "
-                "missing: the one before stays until the next"
+                f"{counted(losses.undecoded, 'frame')} of '{self.path}' could not be decoded and "
+                f"{_is(losses.undecoded)} missing: the one before stays until the next"
             )
         if losses.flawed:
             found.append(
-                f"{_frames(losses.flawed)} of '{self.path}' {_is(losses.flawed)} damaged and kept as the decoder "
-                "mended them"
+                f"{counted(losses.flawed, 'frame')} of '{self.path}' {_is(losses.flawed)} damaged and kept as the "
+                "decoder mended them"
             )
         return found
-
-
-def _frames(count: int) -> str:
-    return "1 frame" if count == 1 else f"{count} frames"
 
 
 def _is(count: int) -> str:

@@ -33,6 +33,7 @@ import numpy as np
 
 from cleanplate.base.errors import CleanplateError, MediaError, ProofError, UsageError
 from cleanplate.base.threads import Sink
+from cleanplate.base.words import counted
 from cleanplate.journal.entries import FramePaint, pack, unpack
 from cleanplate.journal.facts import Facts, content_hash, differences, from_json, to_json
 
@@ -98,7 +99,7 @@ class JobFolder:
             before = None
         if before is not None and before != facts and not self._fresh and (pieces or self._sealed.exists()):
             raise UsageError(
-                f"'{self.path}' holds {_count(len(pieces), 'finished piece')} of a run with other settings: "
+                f"'{self.path}' holds {counted(len(pieces), 'finished piece')} of a run with other settings: "
                 f"{', '.join(differences(before, facts))}; type the command as it was to go on, or add --fresh to "
                 "start over"
             )
@@ -187,7 +188,7 @@ class JobFolder:
             if is_kept and error is not None:
                 if _is_full(error.__cause__):
                     error.add_note(f"free about {_mib(self._missing_bytes())} more")
-                kept = _count(pieces, "finished piece") if pieces else "the masks"
+                kept = counted(pieces, "finished piece") if pieces else "the masks"
                 error.add_note(
                     f"{kept} kept in '{self.path}': type the same command again to go on, or add --fresh to start over"
                 )
@@ -236,10 +237,6 @@ def _write_through(path: Path, content: bytes) -> None:
     except OSError:
         part.unlink(missing_ok=True)
         raise
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _mib(size: int) -> str:
