@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -21,10 +21,15 @@ from numpy.typing import NDArray
 from cleanplate.base.errors import UsageError
 from cleanplate.base.types import Clip, Painting
 from cleanplate.motion.complete import harmonic
-from cleanplate.paint.blend import DEEP, INVENTED, MID_GRAY, blend, judge
+from cleanplate.paint.blend import INVENTED, blend
 from cleanplate.paint.engine import Engine
-from cleanplate.paint.trace import Tracks, Trail, sweep
-from cleanplate.paint.tracks import PairMemory, bounds, find_tracks
+from cleanplate.paint.judge import judge
+from cleanplate.paint.looks import bounds
+from cleanplate.paint.presets import PRESETS
+from cleanplate.paint.sampling import DEEP, MID_GRAY
+from cleanplate.paint.steady import steady
+from cleanplate.paint.trace import FLOW, PLANE, SECOND, Tracks, Trail, sweep
+from cleanplate.paint.tracks import PairMemory, find_tracks, look_again
 
 SMOOTH_CONTEXT_PX = 8  # what the smooth fill sees around the hole; one is 0.1 dB worse, more the same
 ERROR_LIMIT_PX2 = 20.0  # at 240 lines: a trace that missed itself by more along the way is lost
@@ -34,6 +39,10 @@ ERROR_LIMIT_PX2 = 20.0  # at 240 lines: a trace that missed itself by more along
 class FlowFillOptions:
     """The knobs of the default engine."""
 
+    quality: str = "balanced"
+    "fast, balanced or best: see presets.py"
+    steady: float = 1.0
+    "how much the same point counts in the frame before and after, its own frame being 1; 0 = no filter in time"
     reach_frames: int = 60
     "how many frames beyond the piece being painted sources are looked for"
     work_height_px: int = 360
@@ -42,6 +51,10 @@ class FlowFillOptions:
     "0 = one a core; the result does not depend on it"
 
     def __post_init__(self) -> None:
+        if self.quality not in PRESETS:
+            raise UsageError(f"quality is {self.quality}, but must be one of {', '.join(PRESETS)}")
+        if not 0 <= self.steady <= 10:
+            raise UsageError(f"steady is {self.steady:g}, but must lie between 0 (off) and 10")
         if not 1 <= self.reach_frames <= 10000:
             raise UsageError(f"reach_frames is {self.reach_frames}, but must lie between 1 and 10000 frames")
         if not 64 <= self.work_height_px <= 8192:
@@ -72,33 +85,40 @@ class FlowFill(Engine):
         scale = max(1, round(height / self.options.work_height_px))
         unit = height / scale / 240
         threads = self.options.threads or len(os.sched_getaffinity(0))
+        preset = PRESETS[self.options.quality]
         before = cv2.getNumThreads()
         cv2.setNumThreads(1)  # frames go in parallel instead; process-wide, so put back below
         try:
             with ThreadPoolExecutor(threads) as pool:
                 reach = self.options.reach_frames
-                tracks = find_tracks(images, holes, owed, scale, unit, reach, pool, self._memory)
-                pending: deque[Future[None]] = deque()
-                for t, trails in _trails(tracks, set(owed), ERROR_LIMIT_PX2 * unit**2, pool):
-                    out, mark = painted[t - first], origin[t - first]
-                    pending.append(pool.submit(_paint, images, holes[t], t, tracks, trails, scale, out, mark))
-                    if len(pending) > 2 * threads:
-                        pending.popleft().result()
-                for future in pending:
-                    future.result()
+                tracks = find_tracks(images, holes, owed, scale, unit, reach, preset, pool, self._memory)
+                hypotheses = [FLOW, PLANE]
+                for look in range(preset.looks):
+                    if look:
+                        tracks = look_again(tracks, painted, first, scale, unit, preset, pool)
+                        hypotheses = [FLOW, PLANE, SECOND]
+                    pending: deque[Future[None]] = deque()
+                    for t, trails in _trails(tracks, set(owed), hypotheses, ERROR_LIMIT_PX2 * unit**2, pool):
+                        out, mark = painted[t - first], origin[t - first]
+                        pending.append(pool.submit(_paint, images, holes[t], t, tracks, trails, scale, out, mark))
+                        if len(pending) > 2 * threads:
+                            pending.popleft().result()
+                    for future in pending:
+                        future.result()
+                if self.options.steady > 0:
+                    steady(painted, holes, owed, first, tracks, self.options.steady, scale, unit, pool)
         finally:
             cv2.setNumThreads(before)
         return Painting(images=painted, origin=origin)
 
 
 def _trails(
-    tracks: Tracks, owed: set[int], limit_px2: float, pool: ThreadPoolExecutor
+    tracks: Tracks, owed: set[int], hypotheses: Sequence[int], limit_px2: float, pool: ThreadPoolExecutor
 ) -> Iterator[tuple[int, list[Trail]]]:
-    """For each frame owed, in order: by two hypotheses of the motion, and from both ends of time.
+    """For each frame owed, in order: by several hypotheses of the motion, and from both ends of time.
 
     The sweep that comes from the end is kept, the one that comes from the start is used as it goes.
     """
-    hypotheses = (False, True)
     later = list(pool.map(lambda h: {n.t: n for n in sweep(tracks, 0, h, limit_px2) if n.t in owed}, hypotheses))
     earlier = [sweep(tracks, 1, h, limit_px2) for h in hypotheses]
     ahead = [next(s, None) for s in earlier]
@@ -127,7 +147,7 @@ def _paint(
     x0, y0, x1, y1 = bounds(hole, SMOOTH_CONTEXT_PX)
     part, inside = np.s_[y0:y1, x0:x1], hole[y0:y1, x0:x1]
     one = np.float32(DEEP if out.dtype == np.uint16 else 1)
-    work = harmonic(out[part].astype(np.float32) / one, ~inside, default=MID_GRAY)
+    work = harmonic(images[t][part].astype(np.float32) / one, ~inside, default=MID_GRAY)
     origin[hole] = INVENTED
     if trails:
         found = judge(images, t, hole, tracks, scale, trails)

@@ -1,0 +1,94 @@
+"""A filter in time along the motion: the same point in the neighbouring frames calms what is painted.
+
+The errors of a point's paintings in three frames are partly its own, so their mean is nearer to the truth than each;
+and what flickers is halved. Only holes are changed, and each frame reads its neighbours as they were before.
+"""
+
+# numba gives the kernels their types from the arrays they are called with
+# ruff: noqa: ANN001, ANN202
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from typing import Any
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from cleanplate.paint.looks import bounds
+from cleanplate.paint.sampling import sample
+from cleanplate.paint.trace import FLOW, Tracks, step
+
+MISS_PX2 = 1.0  # of 240, squared: a neighbour counts by exp(-E / (2 * this)), E the forward-backward error of the way
+BATCH_FRAMES = 16  # filtered before any is written
+
+
+def steady(
+    painted: NDArray[Any],
+    holes: NDArray[np.bool_],
+    owed: Sequence[int],
+    first: int,
+    tracks: Tracks,
+    share: float,
+    scale: int,
+    unit: float,
+    pool: Executor,
+) -> None:
+    """Filter the holes (T, H, W) of the frames `owed` in `painted` (T_core, H, W, 3), which starts at frame `first`.
+
+    `share`: a neighbour's weight, that of the frame itself being 1.
+    """
+
+    def one(t: int) -> NDArray[Any]:
+        x0, y0, x1, y1 = bounds(holes[t], 0)
+        out = painted[t - first, y0:y1, x0:x1].copy()
+        _filter(
+            painted, np.asarray(holes[t]), t, first, tracks.arrays, share, MISS_PX2 * unit**2, scale,
+            x0, y0, out, float(np.iinfo(painted.dtype).max),
+        )  # fmt: skip
+        return out
+
+    ready: list[tuple[int, NDArray[Any]]] = []  # one batch late, as the next one still reads the frame before it
+    for n in range(0, len(owed) + BATCH_FRAMES, BATCH_FRAMES):
+        batch = owed[n : n + BATCH_FRAMES]
+        filtered = list(pool.map(one, batch))
+        for t, out in ready:
+            x0, y0, x1, y1 = bounds(holes[t], 0)
+            painted[t - first, y0:y1, x0:x1] = out
+        ready = list(zip(batch, filtered, strict=True))
+
+
+@numba.njit(cache=True, nogil=True)
+def _filter(painted, hole, t, first, paths, share, spread, scale, x0, y0, out, top):  # type: ignore[no-untyped-def]
+    flows, places, planes = paths[1:]
+    height, width = hole.shape
+    for y in range(out.shape[0]):
+        for x in range(out.shape[1]):
+            if not hole[y0 + y, x0 + x]:
+                continue
+            total = np.float32(1)
+            r, g, b = np.float32(out[y, x, 0]), np.float32(out[y, x, 1]), np.float32(out[y, x, 2])
+            for way in range(2):
+                pair, n = t - way, t + 1 - 2 * way
+                if n < first or n >= first + len(painted) or places[pair, 3] == 0:
+                    continue
+                px, py, missed, _ = step(
+                    flows, places[pair], planes[pair], way, FLOW,
+                    (x0 + x + 0.5) / scale - 0.5, (y0 + y + 0.5) / scale - 0.5,
+                )  # fmt: skip
+                px, py = (px + 0.5) * scale - 0.5, (py + 0.5) * scale - 0.5
+                if not (px >= 0 and py >= 0 and px <= width - 1 and py <= height - 1):
+                    continue
+                weight = np.float32(share * np.exp(-missed / (2 * spread)))
+                if weight < 0.05:
+                    continue
+                colour = sample(painted, n - first, px, py)
+                r += weight * colour[0]
+                g += weight * colour[1]
+                b += weight * colour[2]
+                total += weight
+            out[y, x, 0] = min(max(np.rint(r / total), 0.0), top)
+            out[y, x, 1] = min(max(np.rint(g / total), 0.0), top)
+            out[y, x, 2] = min(max(np.rint(b / total), 0.0), top)
