@@ -20,18 +20,15 @@ from numpy.typing import NDArray
 
 from cleanplate.base.errors import UsageError
 from cleanplate.base.types import Clip, Painting
-from cleanplate.motion.complete import harmonic
 from cleanplate.paint.blend import INVENTED, blend
 from cleanplate.paint.engine import Engine
 from cleanplate.paint.judge import judge
-from cleanplate.paint.looks import bounds
 from cleanplate.paint.presets import PRESETS
-from cleanplate.paint.sampling import DEEP, MID_GRAY
+from cleanplate.paint.smooth import put, smooth
 from cleanplate.paint.steady import steady
 from cleanplate.paint.trace import FLOW, PLANE, SECOND, Tracks, Trail, sweep
 from cleanplate.paint.tracks import PairMemory, find_tracks, look_again
 
-SMOOTH_CONTEXT_PX = 8  # what the smooth fill sees around the hole; one is 0.1 dB worse, more the same
 ERROR_LIMIT_PX2 = 20.0  # at 240 lines: a trace that missed itself by more along the way is lost
 
 
@@ -41,7 +38,7 @@ class FlowFillOptions:
 
     quality: str = "balanced"
     "fast, balanced or best: see presets.py"
-    steady: float = 1.0
+    steady: float = 0.6
     "how much the same point counts in the frame before and after, its own frame being 1; 0 = no filter in time"
     reach_frames: int = 60
     "how many frames beyond the piece being painted sources are looked for"
@@ -92,11 +89,12 @@ class FlowFill(Engine):
             with ThreadPoolExecutor(threads) as pool:
                 reach = self.options.reach_frames
                 tracks = find_tracks(images, holes, owed, scale, unit, reach, preset, pool, self._memory)
-                hypotheses = [FLOW, PLANE]
+                followed = [FLOW]
                 for look in range(preset.looks):
                     if look:
                         tracks = look_again(tracks, painted, first, scale, unit, preset, pool)
-                        hypotheses = [FLOW, PLANE, SECOND]
+                        followed = [FLOW, SECOND]
+                    hypotheses = (PLANE, *followed)
                     pending: deque[Future[None]] = deque()
                     for t, trails in _trails(tracks, set(owed), hypotheses, ERROR_LIMIT_PX2 * unit**2, pool):
                         out, mark = painted[t - first], origin[t - first]
@@ -105,8 +103,8 @@ class FlowFill(Engine):
                             pending.popleft().result()
                     for future in pending:
                         future.result()
-                if self.options.steady > 0:
-                    steady(painted, holes, owed, first, tracks, self.options.steady, scale, unit, pool)
+                for flow in reversed(followed if self.options.steady else []):
+                    steady(painted, holes, owed, first, tracks, flow, self.options.steady, scale, unit, pool)
         finally:
             cv2.setNumThreads(before)
         return Painting(images=painted, origin=origin)
@@ -144,13 +142,9 @@ def _paint(
     origin: NDArray[np.uint8],
 ) -> None:
     """Fill the hole of frame `t` in `out` (H, W, 3) and mark `origin` (H, W)."""
-    x0, y0, x1, y1 = bounds(hole, SMOOTH_CONTEXT_PX)
-    part, inside = np.s_[y0:y1, x0:x1], hole[y0:y1, x0:x1]
-    one = np.float32(DEEP if out.dtype == np.uint16 else 1)
-    work = harmonic(images[t][part].astype(np.float32) / one, ~inside, default=MID_GRAY)
+    work, corner_xy = smooth(images[t], hole)
     origin[hole] = INVENTED
     if trails:
         found = judge(images, t, hole, tracks, scale, trails)
-        blend(images, hole, tracks, scale, found, (x0, y0), work, origin)
-    filled = np.clip(np.rint(work * one), 0, np.iinfo(out.dtype).max).astype(out.dtype)
-    out[part][inside] = filled[inside]
+        blend(images, hole, tracks, scale, found, corner_xy, work, origin)
+    put(work, hole, corner_xy, out)

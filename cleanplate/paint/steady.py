@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from cleanplate.paint.looks import bounds
 from cleanplate.paint.sampling import sample
-from cleanplate.paint.trace import FLOW, Tracks, step
+from cleanplate.paint.trace import Tracks, step
 
 MISS_PX2 = 1.0  # of 240, squared: a neighbour counts by exp(-E / (2 * this)), E the forward-backward error of the way
 BATCH_FRAMES = 16  # filtered before any is written
@@ -31,6 +31,7 @@ def steady(
     owed: Sequence[int],
     first: int,
     tracks: Tracks,
+    hypothesis: int,
     share: float,
     scale: int,
     unit: float,
@@ -45,7 +46,7 @@ def steady(
         x0, y0, x1, y1 = bounds(holes[t], 0)
         out = painted[t - first, y0:y1, x0:x1].copy()
         _filter(
-            painted, np.asarray(holes[t]), t, first, tracks.arrays, share, MISS_PX2 * unit**2, scale,
+            painted, np.asarray(holes[t]), t, first, tracks.arrays, hypothesis, share, MISS_PX2 * unit**2, scale,
             x0, y0, out, float(np.iinfo(painted.dtype).max),
         )  # fmt: skip
         return out
@@ -61,7 +62,7 @@ def steady(
 
 
 @numba.njit(cache=True, nogil=True)
-def _filter(painted, hole, t, first, paths, share, spread, scale, x0, y0, out, top):  # type: ignore[no-untyped-def]
+def _filter(painted, hole, t, first, paths, hypothesis, share, spread, scale, x0, y0, out, top):  # type: ignore[no-untyped-def]
     flows, places, planes = paths[1:]
     height, width = hole.shape
     for y in range(out.shape[0]):
@@ -75,7 +76,7 @@ def _filter(painted, hole, t, first, paths, share, spread, scale, x0, y0, out, t
                 if n < first or n >= first + len(painted) or places[pair, 3] == 0:
                     continue
                 px, py, missed, _ = step(
-                    flows, places[pair], planes[pair], way, FLOW,
+                    flows, places[pair], planes[pair], way, hypothesis,
                     (x0 + x + 0.5) / scale - 0.5, (y0 + y + 0.5) / scale - 0.5,
                 )  # fmt: skip
                 px, py = (px + 0.5) * scale - 0.5, (py + 0.5) * scale - 0.5
