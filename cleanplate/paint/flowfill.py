@@ -26,7 +26,7 @@ from cleanplate.paint.judge import judge
 from cleanplate.paint.presets import PRESETS
 from cleanplate.paint.smooth import put, smooth
 from cleanplate.paint.steady import steady
-from cleanplate.paint.trace import FLOW, PLANE, SECOND, Tracks, Trail, sweep
+from cleanplate.paint.trace import FLOW, GUIDED, PLANE, SECOND, Tracks, Trail, sweep
 from cleanplate.paint.tracks import PairMemory, find_tracks, look_again
 
 ERROR_LIMIT_PX2 = 20.0  # at 240 lines: a trace that missed itself by more along the way is lost
@@ -89,12 +89,11 @@ class FlowFill(Engine):
             with ThreadPoolExecutor(threads) as pool:
                 reach = self.options.reach_frames
                 tracks = find_tracks(images, holes, owed, scale, unit, reach, preset, pool, self._memory)
-                followed = [FLOW]
+                followed, hypotheses = [FLOW], [FLOW, PLANE]
                 for look in range(preset.looks):
                     if look:
                         tracks = look_again(tracks, painted, first, scale, unit, preset, pool)
-                        followed = [FLOW, SECOND]
-                    hypotheses = (PLANE, *followed)
+                        followed, hypotheses = [FLOW, SECOND], [FLOW, PLANE, SECOND, GUIDED]
                     pending: deque[Future[None]] = deque()
                     for t, trails in _trails(tracks, set(owed), hypotheses, ERROR_LIMIT_PX2 * unit**2, pool):
                         out, mark = painted[t - first], origin[t - first]

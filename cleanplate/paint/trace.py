@@ -21,7 +21,9 @@ FLOW_STEP_PX = 1 / 128  # flow is kept as int16 in these steps: +-256 px in half
 GRID_PX = 2  # every second point is followed, the others lie between; 1 gives the same picture at four times the price
 FOLLOW_FRAMES = 30  # how far a point between nodes is followed on by itself
 NOWHERE = -1  # frame of a point that is seen in none
-FLOW, PLANE, SECOND = 0, 1, 2  # hypotheses: flow completed from around the hole, the camera, flow of a first painting
+# Hypotheses of the motion: flow completed from around the hole, the camera, the flow of painted pictures, and that
+# completed anew by their edges
+FLOW, PLANE, SECOND, GUIDED = 0, 1, 2, 3
 
 
 @dataclass(kw_only=True, eq=False)
@@ -30,8 +32,8 @@ class Tracks:
 
     masked: NDArray[np.bool_]  # (T, h, w): hole and ring; a source must lie outside
     gray: NDArray[np.uint8]  # (T, h, w): what motion was found on
-    flows: NDArray[np.int16]  # (looks, N): one or two looks; flat per pair (2 ways, rows, columns, 2), x then y, in
-    # steps of FLOW_STEP_PX
+    flows: NDArray[np.int16]  # (1 or 3, N): `FLOW`; `SECOND` and `GUIDED` once there are painted pictures. Flat; per
+    # pair (2 ways, rows, columns, 2), x then y, in steps of FLOW_STEP_PX
     places: NDArray[np.int64]  # (T - 1, 5): offset in `flows`, x0, y0, columns, rows; columns 0 = pair not needed
     planes: NDArray[np.float64]  # (T - 1, 2 ways, 3, 3): the camera's motion
 
@@ -118,7 +120,7 @@ def _move(flows, place, planes, way, hypothesis, x, y):  # type: ignore[no-untyp
     left, top = max(min(int(u), columns - 2), 0), max(min(int(v), rows - 2), 0)
     u -= left
     v -= top
-    flow = flows[1 if hypothesis == SECOND else 0]
+    flow = flows[max(hypothesis - 1, 0)]  # the plane has none
     a = place[0] + 2 * ((way * rows + top) * columns + left)
     right, low = 2 * min(1, columns - 1), 2 * columns * min(1, rows - 1)
     w00, w01, w10, w11 = (1 - u) * (1 - v), u * (1 - v), (1 - u) * v, u * v

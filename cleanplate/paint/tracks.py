@@ -21,13 +21,15 @@ from numpy.typing import NDArray
 
 from cleanplate.base.types import Box
 from cleanplate.motion.camera import fit_plane
-from cleanplate.motion.complete import harmonic
+from cleanplate.motion.complete import guided, harmonic
 from cleanplate.motion.dis import DisFlow
 from cleanplate.paint.looks import bounds, look, shrink
 from cleanplate.paint.presets import Preset
 from cleanplate.paint.trace import FLOW_STEP_PX, GRID_PX, Tracks
 
 # Lengths marked "of 240" are pixels of a frame 240 lines high and grow with it; the others are working pixels.
+EDGE_LEVELS = 4.0  # a step of brightness (0-255) between neighbours that halves how much of the motion passes
+GUIDED_BAND_PX = 3  # like `BAND_PX`, for painted pictures
 BAND_PX = 7  # beyond the ring: how far flow is spoilt by the fill (patches of 8 at the finest scales)
 CAMERA_GRID_PX = 8  # of 240: the plane is fitted to every 8th flow vector
 
@@ -121,7 +123,7 @@ def look_again(
     The core starts at frame `first`. Pairs that are not all in it keep the completed flow.
     """
     rows, columns = tracks.masked.shape[1:]
-    flows = np.repeat(tracks.flows, 2, axis=0)
+    flows = np.repeat(tracks.flows[:1], 3, axis=0)
     gray = tracks.gray.copy()
     core = range(first, first + len(painted))
     whole = np.zeros(painted.shape[1:3], np.bool_)
@@ -132,9 +134,18 @@ def look_again(
     local = threading.local()
 
     def measure(n: int) -> None:
-        box = bounds(tracks.masked[n] | tracks.masked[n + 1], max(round(preset.again_context_px * unit), GRID_PX))
-        steps = _steps(_flow(local, preset, gray[n : n + 2], box), box, tracks.places[n])
-        flows[1, tracks.places[n, 0] : tracks.places[n, 0] + steps.size] = steps
+        both = tracks.masked[n] | tracks.masked[n + 1]
+        box = bounds(both, max(round(preset.again_context_px * unit), GRID_PX))
+        part = np.s_[box[1] : box[3], box[0] : box[2]]
+        flow = _flow(local, preset, gray[n : n + 2], box)
+        far = cv2.distanceTransform((~both[part]).astype(np.uint8), cv2.DIST_L2, 3)
+        for row in (1, 2):
+            steps = _steps(flow, box, tracks.places[n])
+            flows[row, tracks.places[n, 0] : tracks.places[n, 0] + steps.size] = steps
+            if row == 1:
+                for way in (0, 1):
+                    one = np.s_[..., 2 * way : 2 * way + 2]
+                    flow[one] = guided(flow[one], far > GUIDED_BAND_PX, gray[n + way][part], EDGE_LEVELS)
 
     pairs = [n for n in np.flatnonzero(tracks.places[:, 3]) if n in core and n + 1 in core]
     list(pool.map(prepare, sorted({t for n in pairs for t in (n, n + 1)})))
