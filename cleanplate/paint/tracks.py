@@ -181,7 +181,12 @@ def _flow(local: threading.local, preset: Preset, gray: NDArray[np.uint8], box: 
     if not hasattr(local, "dis"):
         # Variational refinement would smear the fill outward and take half the time; without it the band can be narrow,
         # which is worth far more.
-        local.dis = DisFlow(finest_scale=0, stride_px=preset.dis_stride_px, descents=preset.dis_descents, refinements=0)
+        local.dis = DisFlow(
+            finest_scale=preset.dis_finest_scale,
+            stride_px=preset.dis_stride_px,
+            descents=preset.dis_descents,
+            refinements=0,
+        )
     first, second = (picture[box[1] : box[3], box[0] : box[2]] for picture in gray)
     return np.concatenate([local.dis.pair(first, second), local.dis.pair(second, first)], -1)
 
