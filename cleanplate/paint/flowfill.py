@@ -23,7 +23,7 @@ from cleanplate.base.types import Clip, Painting
 from cleanplate.paint.blend import INVENTED, blend
 from cleanplate.paint.engine import Engine
 from cleanplate.paint.judge import judge
-from cleanplate.paint.presets import PRESETS
+from cleanplate.paint.presets import PRESETS, Preset
 from cleanplate.paint.smooth import put, smooth
 from cleanplate.paint.steady import steady
 from cleanplate.paint.trace import FLOW, GUIDED, PLANE, SECOND, Tracks, Trail, sweep
@@ -73,40 +73,65 @@ class FlowFill(Engine):
         """Paint the core. Works at `1 / scale` size for motion, at full size for colour. See `Engine.fill`."""
         first, stop = clip.core_range
         images, holes = np.asarray(clip.images), np.asarray(clip.holes)
-        painted = np.array(images[first:stop])
-        origin = np.zeros(painted.shape[:3], np.uint8)
-        owed = [t for t in range(first, stop) if holes[t].any()]
-        if not owed:
-            return Painting(images=painted, origin=origin)
-        height = clip.frame_height_px or images.shape[1]
-        scale = max(1, round(height / self.options.work_height_px))
-        unit = height / scale / 240
-        threads = self.options.threads or len(os.sched_getaffinity(0))
+        if not holes[first:stop].any():
+            return Painting(images=np.array(images[first:stop]), origin=np.zeros(holes[first:stop].shape, np.uint8))
         preset = PRESETS[self.options.quality]
+        begin, end = max(first - preset.beyond_frames, 0), min(stop + preset.beyond_frames, len(images))
+        sheet = _Sheet(
+            images=images, holes=holes, core=(first, stop), begin=begin, painted=np.array(images[begin:end]),
+            origin=np.zeros(holes[begin:end].shape, np.uint8),
+        )  # fmt: skip
+        threads = self.options.threads or len(os.sched_getaffinity(0))
         before = cv2.getNumThreads()
         cv2.setNumThreads(1)  # frames go in parallel instead; process-wide, so put back below
         try:
             with ThreadPoolExecutor(threads) as pool:
-                reach = self.options.reach_frames
-                tracks = find_tracks(images, holes, owed, scale, unit, reach, preset, pool, self._memory)
-                followed, hypotheses = [FLOW], [FLOW, PLANE]
-                for look in range(preset.looks):
-                    if look:
-                        tracks = look_again(tracks, painted, first, scale, unit, preset, pool)
-                        followed, hypotheses = [FLOW, SECOND], [FLOW, PLANE, SECOND, GUIDED]
-                    pending: deque[Future[None]] = deque()
-                    for t, trails in _trails(tracks, set(owed), hypotheses, ERROR_LIMIT_PX2 * unit**2, pool):
-                        out, mark = painted[t - first], origin[t - first]
-                        pending.append(pool.submit(_paint, images, holes[t], t, tracks, trails, scale, out, mark))
-                        if len(pending) > 2 * threads:
-                            pending.popleft().result()
-                    for future in pending:
-                        future.result()
-                for flow in reversed(followed if self.options.steady else []):
-                    steady(painted, holes, owed, first, tracks, flow, self.options.steady, scale, unit, pool)
+                self._paint_all(sheet, clip.frame_height_px or images.shape[1], preset, pool, 2 * threads)
         finally:
             cv2.setNumThreads(before)
-        return Painting(images=painted, origin=origin)
+        core = np.s_[first - begin : stop - begin]
+        return Painting(images=sheet.painted[core], origin=sheet.origin[core])
+
+    def _paint_all(
+        self, sheet: _Sheet, frame_height_px: int, preset: Preset, pool: ThreadPoolExecutor, ahead: int
+    ) -> None:
+        """Find the motion and paint by it, as often as the preset says; then filter in time. `ahead`: frames begun."""
+        scale = max(1, round(frame_height_px / self.options.work_height_px))
+        unit = frame_height_px / scale / 240
+        owed = [t for t in range(sheet.begin, sheet.begin + len(sheet.painted)) if sheet.holes[t].any()]
+        tracks = find_tracks(
+            sheet.images, sheet.holes, owed, scale, unit, self.options.reach_frames, preset, pool, self._memory
+        )
+        followed, hypotheses = [FLOW], [FLOW, PLANE]
+        for look in range(preset.looks):
+            if look == preset.looks - 1:  # what lies farther was only for the look before
+                owed = [t for t in owed if sheet.core[0] - 1 <= t <= sheet.core[1]]
+            if look:
+                tracks = look_again(tracks, sheet.painted, sheet.begin, scale, unit, preset, pool)
+                followed, hypotheses = [FLOW, SECOND], [FLOW, PLANE, SECOND, GUIDED]
+            pending: deque[Future[None]] = deque()
+            for t, trails in _trails(tracks, set(owed), hypotheses, ERROR_LIMIT_PX2 * unit**2, pool):
+                pending.append(pool.submit(_paint, sheet, t, tracks, trails, scale))
+                if len(pending) > ahead:
+                    pending.popleft().result()
+            for future in pending:
+                future.result()
+        for flow in reversed(followed if self.options.steady else []):
+            steady(sheet.painted, sheet.holes, owed, sheet.begin, tracks, flow, self.options.steady, scale, unit, pool)
+
+
+@dataclass(kw_only=True, eq=False)
+class _Sheet:
+    """What one call paints on: the core, and a few frames more for what the core is to be compared with."""
+
+    images: NDArray[Any]  # (T, H, W, 3): the clip's
+    holes: NDArray[np.bool_]  # (T, H, W): the clip's
+    core: tuple[int, int]
+    "half-open range of frames that are owed"
+    begin: int
+    "the frame that `painted` starts at"
+    painted: NDArray[Any]  # (N, H, W, 3)
+    origin: NDArray[np.uint8]  # (N, H, W)
 
 
 def _trails(
@@ -130,20 +155,12 @@ def _trails(
         yield t, trails
 
 
-def _paint(
-    images: NDArray[Any],
-    hole: NDArray[np.bool_],
-    t: int,
-    tracks: Tracks,
-    trails: list[Trail],
-    scale: int,
-    out: NDArray[Any],
-    origin: NDArray[np.uint8],
-) -> None:
-    """Fill the hole of frame `t` in `out` (H, W, 3) and mark `origin` (H, W)."""
-    work, corner_xy = smooth(images[t], hole)
+def _paint(sheet: _Sheet, t: int, tracks: Tracks, trails: list[Trail], scale: int) -> None:
+    """Fill the hole of frame `t` and mark where it came from."""
+    hole, origin = sheet.holes[t], sheet.origin[t - sheet.begin]
+    work, corner_xy = smooth(sheet.images[t], hole)
     origin[hole] = INVENTED
     if trails:
-        found = judge(images, t, hole, tracks, scale, trails)
-        blend(images, hole, tracks, scale, found, corner_xy, work, origin)
-    put(work, hole, corner_xy, out)
+        found = judge(sheet.images, t, hole, tracks, scale, trails)
+        blend(sheet.images, hole, tracks, scale, found, corner_xy, work, origin)
+    put(work, hole, corner_xy, sheet.painted[t - sheet.begin])

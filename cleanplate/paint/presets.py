@@ -19,12 +19,15 @@ class Preset:
     "of 240: how much around the holes flow is looked for; less loses the camera's motion"
     looks: int
     "how often motion is found: a look after the first goes by the painted pictures"
+    beyond_frames: int
+    """frames painted before and after those that are owed: the filter in time needs one, a second look those in which
+    most of what is hidden shows (the median is 6 away)"""
     again_context_px: int = 40
     "of 240: the same in later looks, which need no camera"
 
 
 PRESETS = {
-    "fast": Preset(dis_finest_scale=1, dis_stride_px=4, dis_descents=16, context_px=120, looks=1),
-    "balanced": Preset(dis_finest_scale=0, dis_stride_px=6, dis_descents=8, context_px=140, looks=1),
-    "best": Preset(dis_finest_scale=0, dis_stride_px=5, dis_descents=16, context_px=140, looks=2),
+    "fast": Preset(dis_finest_scale=1, dis_stride_px=4, dis_descents=16, context_px=120, looks=1, beyond_frames=1),
+    "balanced": Preset(dis_finest_scale=0, dis_stride_px=6, dis_descents=8, context_px=140, looks=1, beyond_frames=1),
+    "best": Preset(dis_finest_scale=0, dis_stride_px=5, dis_descents=16, context_px=140, looks=2, beyond_frames=12),
 }
