@@ -8,7 +8,7 @@ import pytest
 from cleanplate.base.errors import UsageError
 from cleanplate.bench.synth import render
 from cleanplate.motion.camera import fit_plane
-from cleanplate.motion.complete import guided, harmonic
+from cleanplate.motion.complete import harmonic
 from cleanplate.motion.dis import DisFlow
 from cleanplate.motion.estimator import ESTIMATORS, landing_inside, make_estimator
 from cleanplate.motion.warp import consistent, there_and_back, warp
@@ -106,21 +106,6 @@ def test_harmonic_does_not_read_the_unknown():
     known = rng.random((33, 21)) < 0.3
     scrambled = np.where(known[..., None], values, np.float32(np.nan))
     assert np.array_equal(harmonic(values, known), harmonic(scrambled, known))
-
-
-def test_guided_completion_stops_at_edges():
-    known = np.ones((40, 60), bool)
-    known[10:30, 15:45] = False
-    x = np.broadcast_to(np.arange(60), (40, 60))
-    truth = np.where(x < 30, 2.0, -1.0).astype(np.float32)[..., None]
-    guide = np.where(x < 30, 60, 180).astype(np.uint8)
-    given = np.where(known[..., None], truth, np.float32(1e6))
-    missed = np.abs(guided(given, known, guide, 4.0) - truth)
-    assert missed[known].max() == 0
-    assert missed.max() < 0.5
-    assert np.abs(harmonic(given, known) - truth).max() > 1.2
-    flat = np.full_like(guide, 90)
-    assert np.abs(guided(given, known, flat, 4.0) - harmonic(given, known, sweeps=30)).max() < 0.05
 
 
 def test_fit_plane_finds_the_camera_behind_what_moves_otherwise():

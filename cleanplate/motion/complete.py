@@ -10,8 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 OMEGA = 1.5  # over-relaxation; larger overshoots in the few sweeps each level gets
-LEAKAGE = 0.02  # keeps what edges enclose solvable
-GUIDED_SWEEPS, GUIDED_OMEGA = 24, 1.8  # one level only, so more of both; more sweeps give the same score
 SWEEPS = 6  # per level: the level below has already settled everything longer than two samples
 
 
@@ -36,24 +34,6 @@ def harmonic(
         fine, fine_known = pyramid[level]
         _enlarge(pyramid[level + 1][0], fine, fine_known)
         _relax(fine, fine_known, sweeps, OMEGA)
-    return out
-
-
-def guided(
-    values: NDArray[np.float32], known: NDArray[np.bool_], guide: NDArray[np.uint8], edge_levels: float
-) -> NDArray[np.float32]:
-    """Fill `values` (H, W, C) where not `known` (H, W) as `harmonic` does, but less across the edges of `guide` (H, W).
-
-    Between neighbours whose brightness differs by d, conductance is 1 / (1 + (d / edge_levels)^2), and at least
-    `LEAKAGE`. Starts from the harmonic solution, so that what is far from edges has settled.
-    """
-    out = harmonic(values, known)
-    if known.any() and not known.all():
-        shades = guide.astype(np.float32) / np.float32(edge_levels)
-        across = np.zeros((2, *guide.shape), np.float32)
-        across[0, :, :-1] = 1 / (1 + np.diff(shades, axis=1) ** 2) + LEAKAGE
-        across[1, :-1] = 1 / (1 + np.diff(shades, axis=0) ** 2) + LEAKAGE
-        _relax_guided(out, np.ascontiguousarray(known, np.bool_), across, GUIDED_SWEEPS, GUIDED_OMEGA)
     return out
 
 
@@ -115,27 +95,3 @@ def _relax(values: NDArray[np.float32], known: NDArray[np.bool_], sweeps: int, o
                         values[up, x, c] + values[down, x, c] + values[y, left, c] + values[y, right, c]
                     )
                     values[y, x, c] += step * (mean - values[y, x, c])
-
-
-@numba.njit(cache=True, nogil=True)
-def _relax_guided(
-    values: NDArray[np.float32], known: NDArray[np.bool_], across: NDArray[np.float32], sweeps: int, omega: float
-) -> None:
-    """`across` (2, H, W): conductance to the right and downwards, 0 at the array's edge."""
-    height, width, channels = values.shape
-    step, none = np.float32(omega), np.float32(0)
-    for sweep in range(2 * sweeps):
-        for y in range(height):
-            up, down = max(y - 1, 0), min(y + 1, height - 1)
-            for x in range((y + sweep) % 2, width, 2):
-                if known[y, x]:
-                    continue
-                left, right = max(x - 1, 0), min(x + 1, width - 1)
-                a = across[0, y, left] if x > 0 else none
-                b = across[0, y, x]
-                c = across[1, up, x] if y > 0 else none
-                d = across[1, y, x]
-                share = step / (a + b + c + d)
-                for n in range(channels):
-                    pull = a * values[y, left, n] + b * values[y, right, n] + c * values[up, x, n]
-                    values[y, x, n] += share * (pull + d * values[down, x, n]) - step * values[y, x, n]

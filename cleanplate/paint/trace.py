@@ -22,8 +22,8 @@ GRID_PX = 2  # every second point is followed, the others lie between; 1 gives t
 FOLLOW_FRAMES = 30  # how far a point between nodes is followed on by itself
 NOWHERE = -1  # frame of a point that is seen in none
 # Hypotheses of the motion: flow completed from around the hole, the camera, the flow of painted pictures, and that
-# completed anew by their edges
-FLOW, PLANE, SECOND, GUIDED = 0, 1, 2, 3
+# completed from close by
+FLOW, PLANE, SECOND, CLOSE = 0, 1, 2, 3
 
 
 @dataclass(kw_only=True, eq=False)
@@ -32,7 +32,7 @@ class Tracks:
 
     masked: NDArray[np.bool_]  # (T, h, w): hole and ring; a source must lie outside
     gray: NDArray[np.uint8]  # (T, h, w): what motion was found on
-    flows: NDArray[np.int16]  # (1 or 3, N): `FLOW`; `SECOND` and `GUIDED` once there are painted pictures. Flat; per
+    flows: NDArray[np.int16]  # (1 or 3, N): `FLOW`; `SECOND` and `CLOSE` once there are painted pictures. Flat; per
     # pair (2 ways, rows, columns, 2), x then y, in steps of FLOW_STEP_PX
     places: NDArray[np.int64]  # (T - 1, 5): offset in `flows`, x0, y0, columns, rows; columns 0 = pair not needed
     planes: NDArray[np.float64]  # (T - 1, 2 ways, 3, 3): the camera's motion

@@ -21,15 +21,14 @@ from numpy.typing import NDArray
 
 from cleanplate.base.types import Box
 from cleanplate.motion.camera import fit_plane
-from cleanplate.motion.complete import guided, harmonic
+from cleanplate.motion.complete import harmonic
 from cleanplate.motion.dis import DisFlow
 from cleanplate.paint.looks import bounds, look, shrink
 from cleanplate.paint.presets import Preset
 from cleanplate.paint.trace import FLOW_STEP_PX, GRID_PX, Tracks
 
 # Lengths marked "of 240" are pixels of a frame 240 lines high and grow with it; the others are working pixels.
-EDGE_LEVELS = 4.0  # a step of brightness (0-255) between neighbours that halves how much of the motion passes
-GUIDED_BAND_PX = 3  # like `BAND_PX`, for painted pictures
+CLOSE_BAND_PX = 3  # the same where the fill is a painting
 BAND_PX = 7  # beyond the ring: how far flow is spoilt by the fill (patches of 8 at the finest scales)
 CAMERA_GRID_PX = 8  # of 240: the plane is fitted to every 8th flow vector
 
@@ -104,8 +103,10 @@ def find_tracks(
         measured = memory.get(key)
         if measured is None:
             flow = _flow(local, preset, gray[n : n + 2], box)
-            _complete(flow, both[part], box, unit, planes[n])
-            measured = _steps(flow, box, places[n]), planes[n].copy()
+            good = _trusted(both[part], BAND_PX)
+            fitted = _planes(flow, good, box, unit)
+            _complete(flow, good)
+            measured = _steps(flow, box, places[n]), fitted
         memory.put(key, measured)  # also one from an earlier clip, which will be forgotten before long
         offset = places[n, 0]
         flows[0, offset : offset + measured[0].size], planes[n] = measured
@@ -136,16 +137,10 @@ def look_again(
     def measure(n: int) -> None:
         both = tracks.masked[n] | tracks.masked[n + 1]
         box = bounds(both, max(round(preset.again_context_px * unit), GRID_PX))
-        part = np.s_[box[1] : box[3], box[0] : box[2]]
         flow = _flow(local, preset, gray[n : n + 2], box)
-        far = cv2.distanceTransform((~both[part]).astype(np.uint8), cv2.DIST_L2, 3)
-        for row in (1, 2):
-            steps = _steps(flow, box, tracks.places[n])
-            flows[row, tracks.places[n, 0] : tracks.places[n, 0] + steps.size] = steps
-            if row == 1:
-                for way in (0, 1):
-                    one = np.s_[..., 2 * way : 2 * way + 2]
-                    flow[one] = guided(flow[one], far > GUIDED_BAND_PX, gray[n + way][part], EDGE_LEVELS)
+        _keep(flow, box, tracks.places[n], flows[1])
+        _complete(flow, _trusted(both[box[1] : box[3], box[0] : box[2]], CLOSE_BAND_PX))
+        _keep(flow, box, tracks.places[n], flows[2])
 
     pairs = [n for n in np.flatnonzero(tracks.places[:, 3]) if n in core and n + 1 in core]
     list(pool.map(prepare, sorted({t for n in pairs for t in (n, n + 1)})))
@@ -191,20 +186,24 @@ def _flow(local: threading.local, preset: Preset, gray: NDArray[np.uint8], box: 
     return np.concatenate([local.dis.pair(first, second), local.dis.pair(second, first)], -1)
 
 
-def _complete(
-    flow: NDArray[np.float32], masked: NDArray[np.bool_], box: Box, unit: float, planes: NDArray[np.float64]
-) -> None:
-    """Replaces `flow` (rows, columns, 4) near what is masked within `box`, harmonically. Writes `planes` (2, 3, 3)."""
+def _trusted(masked: NDArray[np.bool_], band_px: int) -> NDArray[np.bool_]:
+    """Where flow is believed: farther than the band from what is masked (H, W), or else wherever it is not masked."""
     far = cv2.distanceTransform((~masked).astype(np.uint8), cv2.DIST_L2, 3)
-    good = far > BAND_PX
-    if not good.any():
-        good = far > 0
+    good: NDArray[np.bool_] = far > band_px
+    return good if good.any() else far > 0
+
+
+def _planes(flow: NDArray[np.float32], good: NDArray[np.bool_], box: Box, unit: float) -> NDArray[np.float64]:
+    """The camera's motion both ways, (2, 3, 3), by the good part of the flow (rows, columns, 4) within `box`."""
     step = max(round(CAMERA_GRID_PX * unit), 1)
     ys, xs = (step * nodes for nodes in np.nonzero(good[::step, ::step]))
     points = np.stack([xs + box[0], ys + box[1]], -1).astype(np.float32)
     moved = flow[ys, xs]
-    for way in (0, 1):
-        planes[way] = fit_plane(points, points + moved[:, 2 * way : 2 * way + 2])
+    return np.stack([fit_plane(points, points + moved[:, 2 * way : 2 * way + 2]) for way in (0, 1)])
+
+
+def _complete(flow: NDArray[np.float32], good: NDArray[np.bool_]) -> None:
+    """Replaces what is not good of the flow (rows, columns, 4) harmonically."""
     if not good.all():
         x0, y0, x1, y1 = bounds(~good, 1)
         inner = np.s_[y0:y1, x0:x1]
@@ -218,3 +217,9 @@ def _steps(flow: NDArray[np.float32], box: Box, place: NDArray[np.int64]) -> NDA
     limit = np.iinfo(np.int16).max
     steps = np.clip(np.rint(kept / FLOW_STEP_PX), -limit, limit).astype(np.int16)
     return np.asarray(steps.reshape(high, wide, 2, 2).transpose(2, 0, 1, 3).ravel(), np.int16)
+
+
+def _keep(flow: NDArray[np.float32], box: Box, place: NDArray[np.int64], row: NDArray[np.int16]) -> None:
+    """Writes what `_steps` returns where it belongs in a row of `Tracks.flows`."""
+    steps = _steps(flow, box, place)
+    row[place[0] : place[0] + steps.size] = steps
