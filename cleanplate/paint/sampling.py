@@ -9,18 +9,22 @@ import numba
 import numpy as np
 
 DEEP = 257.0  # full-scale uint16 to the 0-255 scale
+SHARPNESS = (
+    -0.7
+)  # slope of the cubic at its first zero; -0.5 (Catmull-Rom) loses 0.1 dB, as painting blurs what it mixes
 MID_GRAY = 127.5  # where no frame shows anything at all
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
 def _cubic(u):  # type: ignore[no-untyped-def]
-    """Catmull-Rom: the weights of four neighbours for a point a fraction `u` past the second."""
-    half, one, two, three = np.float32(0.5), np.float32(1), np.float32(2), np.float32(3)
+    """The weights of four neighbours for a point a fraction `u` past the second."""
+    a, v = np.float32(SHARPNESS), np.float32(1) - u
+    two, three = np.float32(2), np.float32(3)
     return (
-        ((two - u) * u - one) * u * half,
-        ((three * u - two - three) * u * u + two) * half,
-        ((two + two - three * u) * u + one) * u * half,
-        (u - one) * u * u * half,
+        a * u * v * v,
+        ((a + two) * u - (a + three)) * u * u + np.float32(1),
+        ((a + two) * v - (a + three)) * v * v + np.float32(1),
+        a * v * u * u,
     )
 
 
