@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from cleanplate.paint.judge import Candidates
 from cleanplate.paint.sampling import DEEP, sample
-from cleanplate.paint.trace import GRID_PX, NOWHERE, Tracks, is_visible, locate
+from cleanplate.paint.trace import GRID_PX, Tracks, is_visible, locate
 
 NEGLIGIBLE = 0.02  # a smaller share of the weight is not worth sampling for
 SAME_PX2 = 0.1  # two candidates that lie closer (squared working pixels) are one: sampled once, sharper and quicker
@@ -51,79 +51,112 @@ def _corners(a, b, c, d, field, n, top, low, left, right, channel):  # type: ign
     )
 
 
+@numba.njit(cache=True, nogil=True, inline="always")
+def _between(a, b, c, d, weight, n, top, low, left, right):  # type: ignore[no-untyped-def]
+    """The weight of one candidate between four cells."""
+    return a * weight[n, top, left] + b * weight[n, top, right] + c * weight[n, low, left] + d * weight[n, low, right]
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _cell(at, last):  # type: ignore[no-untyped-def]
+    """The cell before a place, the one after it, and how far it is between them."""
+    at = min(max(at, 0.0), last)
+    before = int(at)
+    return before, min(before + 1, int(last)), np.float32(at - before)
+
+
+@numba.njit(cache=True, nogil=True)
+def _gather(  # type: ignore[no-untyped-def]
+    paths, ways, hypotheses, x0, y0, frame, xy, risk, weight, x, y, weights, sources, groups, places
+):
+    """The sources of a working-scale point: how many different ones, their frames in `sources`, `places` in them.
+
+    `groups` says which of them each candidate belongs to; -1 = it is not worth sampling for.
+    """
+    count, rows, columns = frame.shape
+    top, low, v = _cell((y + 0.5) / GRID_PX - 0.5 - y0, rows - 1.0)
+    left, right, u = _cell((x + 0.5) / GRID_PX - 0.5 - x0, columns - 1.0)
+    total = np.float32(1)  # the smooth fill's weight
+    for n in range(count):
+        weights[n] = _between(
+            (1 - u) * (1 - v), u * (1 - v), (1 - u) * v, u * v, weight, n, top, low, left, right
+        )  # fmt: skip
+        total += weights[n]
+    found = 0
+    sum_of_last = np.float32(0)
+    for n in range(count):
+        groups[n] = -1
+        if weights[n] < NEGLIGIBLE * total:
+            continue
+        s, sx, sy, _, _ = locate(paths, ways[n], hypotheses[n], x0, y0, frame, xy, risk, n, x, y)
+        if s < 0:
+            continue
+        if found and s == sources[found - 1]:
+            px, py = places[found - 1, 0], places[found - 1, 1]
+            if (sx - px) ** 2 + (sy - py) ** 2 < SAME_PX2:
+                share = weights[n] / (sum_of_last + weights[n])
+                mx, my = px + share * (sx - px), py + share * (sy - py)
+                if is_visible(paths[0], s, mx, my):
+                    places[found - 1, 0], places[found - 1, 1] = mx, my
+                    sum_of_last += weights[n]
+                    groups[n] = found - 1
+                    continue
+        sources[found], places[found, 0], places[found, 1] = s, sx, sy
+        sum_of_last = weights[n]
+        groups[n] = found
+        found += 1
+    return found
+
+
 @numba.njit(cache=True, nogil=True)
 def _blend(  # type: ignore[no-untyped-def]
     images, hole, paths, scale, ways, hypotheses, x0, y0, frame, xy, risk, verdict, weight, out_x, out_y, out, origin
 ):
-    masked = paths[0]
+    """Places are found once for each working sample: what it covers at full size lies around there likewise."""
     count, rows, columns = frame.shape
     height, width = hole.shape
     unit = np.float32(1.0 / DEEP if images.itemsize == 2 else 1.0)
-    cell = GRID_PX * scale
-    weights = np.zeros(count, np.float32)
-    for y in range(y0 * cell, min((y0 + rows) * cell, height)):
-        v = np.float32(min(max((y + 0.5) / cell - 0.5 - y0, 0.0), rows - 1.0))
-        top = int(v)
-        low = min(top + 1, rows - 1)
-        v -= top
-        for x in range(x0 * cell, min((x0 + columns) * cell, width)):
-            if not hole[y, x]:
-                continue
-            u = np.float32(min(max((x + 0.5) / cell - 0.5 - x0, 0.0), columns - 1.0))
-            left = int(u)
-            right = min(left + 1, columns - 1)
-            u -= left
-            p, q, k, m = (1 - u) * (1 - v), u * (1 - v), (1 - u) * v, u * v
-            total = np.float32(1)  # the smooth fill's weight
-            for n in range(count):
-                weights[n] = (
-                    p * weight[n, top, left]
-                    + q * weight[n, top, right]
-                    + k * weight[n, low, left]
-                    + m * weight[n, low, right]
-                )
-                total += weights[n]
-            kept = np.float32(1)
-            r, g, b = out[y - out_y, x - out_x]
-            last_s, last_x, last_y, last_w = NOWHERE, 0.0, 0.0, np.float32(0)
-            for n in range(count + 1):
-                s, sx, sy, w = NOWHERE, 0.0, 0.0, np.float32(0)
-                if n < count and weights[n] >= NEGLIGIBLE * total:
-                    w = weights[n]
-                    s, sx, sy, _, _ = locate(
-                        paths,
-                        ways[n],
-                        hypotheses[n],
-                        x0,
-                        y0,
-                        frame,
-                        xy,
-                        risk,
-                        n,
-                        (x + 0.5) / scale - 0.5,
-                        (y + 0.5) / scale - 0.5,
-                    )
-                    if s < 0:
+    cell, middle = GRID_PX * scale, 0.5 * (scale - 1)
+    weights, shares = np.zeros(count, np.float32), np.zeros(count, np.float32)
+    sources, groups, places = np.zeros(count, np.int64), np.zeros(count, np.int64), np.zeros((count, 2))
+    for j in range(GRID_PX * y0, GRID_PX * (y0 + rows)):
+        for i in range(GRID_PX * x0, GRID_PX * (x0 + columns)):
+            found = -1
+            for y in range(j * scale, min((j + 1) * scale, height)):
+                top, low, v = _cell((y + 0.5) / cell - 0.5 - y0, rows - 1.0)
+                for x in range(i * scale, min((i + 1) * scale, width)):
+                    if not hole[y, x]:
                         continue
-                    r -= w * _corners(p, q, k, m, verdict, n, top, low, left, right, 0)
-                    g -= w * _corners(p, q, k, m, verdict, n, top, low, left, right, 1)
-                    b -= w * _corners(p, q, k, m, verdict, n, top, low, left, right, 2)
-                    kept += w
-                    if s == last_s and (sx - last_x) ** 2 + (sy - last_y) ** 2 < SAME_PX2:
-                        share = w / (last_w + w)
-                        mx, my = last_x + share * (sx - last_x), last_y + share * (sy - last_y)
-                        if is_visible(masked, s, mx, my):
-                            last_x, last_y, last_w = mx, my, last_w + w
+                    if found < 0:
+                        found = _gather(
+                            paths, ways, hypotheses, x0, y0, frame, xy, risk, weight, i, j,
+                            weights, sources, groups, places,
+                        )  # fmt: skip
+                    left, right, u = _cell((x + 0.5) / cell - 0.5 - x0, columns - 1.0)
+                    p, q, k, m = (1 - u) * (1 - v), u * (1 - v), (1 - u) * v, u * v
+                    kept = np.float32(1)
+                    r, g, b = out[y - out_y, x - out_x, 0], out[y - out_y, x - out_x, 1], out[y - out_y, x - out_x, 2]
+                    for n in range(found):
+                        shares[n] = 0
+                    for n in range(count):
+                        if groups[n] < 0:
                             continue
-                elif n < count:
-                    continue
-                if last_w > 0:
-                    colour = sample(images, last_s, (last_x + 0.5) * scale - 0.5, (last_y + 0.5) * scale - 0.5)
-                    r += last_w * unit * colour[0]
-                    g += last_w * unit * colour[1]
-                    b += last_w * unit * colour[2]
-                last_s, last_x, last_y, last_w = s, sx, sy, w
-            out[y - out_y, x - out_x, 0] = r / kept
-            out[y - out_y, x - out_x, 1] = g / kept
-            out[y - out_y, x - out_x, 2] = b / kept
-            origin[y, x] = SEEN if kept >= 2 else INVENTED
+                        w = weights[n]
+                        if scale > 1:
+                            w = _between(p, q, k, m, weight, n, top, low, left, right)
+                        r -= w * _corners(p, q, k, m, verdict, n, top, low, left, right, 0)
+                        g -= w * _corners(p, q, k, m, verdict, n, top, low, left, right, 1)
+                        b -= w * _corners(p, q, k, m, verdict, n, top, low, left, right, 2)
+                        shares[groups[n]] += w
+                        kept += w
+                    for n in range(found):
+                        px = (places[n, 0] + 0.5) * scale - 0.5 + (x - i * scale - middle)
+                        py = (places[n, 1] + 0.5) * scale - 0.5 + (y - j * scale - middle)
+                        colour = sample(images, sources[n], px, py)
+                        r += shares[n] * unit * colour[0]
+                        g += shares[n] * unit * colour[1]
+                        b += shares[n] * unit * colour[2]
+                    out[y - out_y, x - out_x, 0] = r / kept
+                    out[y - out_y, x - out_x, 1] = g / kept
+                    out[y - out_y, x - out_x, 2] = b / kept
+                    origin[y, x] = SEEN if kept >= 2 else INVENTED

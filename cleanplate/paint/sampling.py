@@ -9,9 +9,7 @@ import numba
 import numpy as np
 
 DEEP = 257.0  # full-scale uint16 to the 0-255 scale
-SHARPNESS = (
-    -0.7
-)  # slope of the cubic at its first zero; -0.5 (Catmull-Rom) loses 0.1 dB, as painting blurs what it mixes
+SHARPNESS = -0.7  # slope of the cubic at its first zero; -0.5 (Catmull-Rom) loses 0.1 dB, as mixing blurs
 MID_GRAY = 127.5  # where no frame shows anything at all
 
 

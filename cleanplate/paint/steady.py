@@ -22,6 +22,7 @@ from cleanplate.paint.sampling import sample
 from cleanplate.paint.trace import Tracks, step
 
 MISS_PX2 = 1.0  # of 240, squared: a neighbour counts by exp(-E / (2 * this)), E the forward-backward error of the way
+LEAST_WEIGHT = 0.03  # a smaller one is not worth sampling for
 BATCH_FRAMES = 16  # filtered before any is written
 
 
@@ -62,34 +63,43 @@ def steady(
 
 
 @numba.njit(cache=True, nogil=True)
-def _filter(painted, hole, t, first, paths, hypothesis, share, spread, scale, x0, y0, out, top):  # type: ignore[no-untyped-def]
+def _filter(  # type: ignore[no-untyped-def]
+    painted, hole, t, first, paths, hypothesis, share, spread, scale, x0, y0, out, top
+):
+    """Ways are found once for each working sample, as in `blend`."""
     flows, places, planes = paths[1:]
     height, width = hole.shape
-    for y in range(out.shape[0]):
-        for x in range(out.shape[1]):
-            if not hole[y0 + y, x0 + x]:
-                continue
-            total = np.float32(1)
-            r, g, b = np.float32(out[y, x, 0]), np.float32(out[y, x, 1]), np.float32(out[y, x, 2])
-            for way in range(2):
-                pair, n = t - way, t + 1 - 2 * way
-                if n < first or n >= first + len(painted) or places[pair, 3] == 0:
-                    continue
-                px, py, missed, _ = step(
-                    flows, places[pair], planes[pair], way, hypothesis,
-                    (x0 + x + 0.5) / scale - 0.5, (y0 + y + 0.5) / scale - 0.5,
-                )  # fmt: skip
-                px, py = (px + 0.5) * scale - 0.5, (py + 0.5) * scale - 0.5
-                if not (px >= 0 and py >= 0 and px <= width - 1 and py <= height - 1):
-                    continue
-                weight = np.float32(share * np.exp(-missed / (2 * spread)))
-                if weight < 0.05:
-                    continue
-                colour = sample(painted, n - first, px, py)
-                r += weight * colour[0]
-                g += weight * colour[1]
-                b += weight * colour[2]
-                total += weight
-            out[y, x, 0] = min(max(np.rint(r / total), 0.0), top)
-            out[y, x, 1] = min(max(np.rint(g / total), 0.0), top)
-            out[y, x, 2] = min(max(np.rint(b / total), 0.0), top)
+    rows, columns = out.shape[:2]
+    middle = 0.5 * (scale - 1)
+    far = np.zeros((2, 3))  # of each way: right and down by (full-size px), weight
+    for j in range(y0 // scale, (y0 + rows - 1) // scale + 1):
+        for i in range(x0 // scale, (x0 + columns - 1) // scale + 1):
+            is_found = False
+            for y in range(max(j * scale, y0), min((j + 1) * scale, y0 + rows)):
+                for x in range(max(i * scale, x0), min((i + 1) * scale, x0 + columns)):
+                    if not hole[y, x]:
+                        continue
+                    for way in range(0 if is_found else 2):
+                        pair, n = t - way, t + 1 - 2 * way
+                        far[way, 2] = 0
+                        if n >= first and n < first + len(painted) and places[pair, 3] > 0:
+                            nx, ny, missed, _ = step(flows, places[pair], planes[pair], way, hypothesis, i, j)
+                            far[way, 0] = (nx + 0.5) * scale - 0.5 - (i * scale + middle)
+                            far[way, 1] = (ny + 0.5) * scale - 0.5 - (j * scale + middle)
+                            far[way, 2] = share * np.exp(-missed / (2 * spread))
+                    is_found = True
+                    total = np.float32(1)
+                    r, g, b = painted[t - first, y, x]
+                    r, g, b = np.float32(r), np.float32(g), np.float32(b)
+                    for way in range(2):
+                        px, py, weight = x + far[way, 0], y + far[way, 1], np.float32(far[way, 2])
+                        if weight < LEAST_WEIGHT or not (px >= 0 and py >= 0 and px <= width - 1 and py <= height - 1):
+                            continue
+                        colour = sample(painted, t + 1 - 2 * way - first, px, py)
+                        r += weight * colour[0]
+                        g += weight * colour[1]
+                        b += weight * colour[2]
+                        total += weight
+                    out[y - y0, x - x0, 0] = min(max(np.rint(r / total), 0.0), top)
+                    out[y - y0, x - x0, 1] = min(max(np.rint(g / total), 0.0), top)
+                    out[y - y0, x - x0, 2] = min(max(np.rint(b / total), 0.0), top)
