@@ -118,6 +118,13 @@ def test_a_second_look_follows_what_the_camera_does_not(cloth):
     assert second > first + 0.3
 
 
+def test_colours_meet_the_border_when_the_exposure_drifts():
+    shot = scene("exposure")
+    holes = box_hole(shot.plate) & shot.reveal(box_hole(shot.plate))
+    matched, as_found = (score(fill(shot.plate, holes, match_border=on), shot.plate, holes) for on in (True, False))
+    assert matched > as_found + 1
+
+
 def test_the_filter_in_time_calms_what_is_noisy():
     shot = scene("noise")
     holes = box_hole(shot.plate) & shot.reveal(box_hole(shot.plate))

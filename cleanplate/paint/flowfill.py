@@ -40,6 +40,8 @@ class FlowFillOptions:
     "fast, balanced or best: see presets.py"
     steady: float = 0.6
     "how much the same point counts in the frame before and after, its own frame being 1; 0 = no filter in time"
+    match_border: bool = True
+    "shift the colours of what is copied so that they meet the hole's border, as when the exposure drifts"
     reach_frames: int = 60
     "how many frames beyond the piece being painted sources are looked for"
     work_height_px: int = 360
@@ -111,7 +113,7 @@ class FlowFill(Engine):
                 followed, hypotheses = [CLOSE, SECOND], [FLOW, PLANE, SECOND, CLOSE]
             pending: deque[Future[None]] = deque()
             for t, trails in _trails(tracks, set(owed), hypotheses, ERROR_LIMIT_PX2 * unit**2, pool):
-                pending.append(pool.submit(_paint, sheet, t, tracks, trails, scale))
+                pending.append(pool.submit(_paint, sheet, t, tracks, trails, scale, self.options.match_border))
                 if len(pending) > ahead:
                     pending.popleft().result()
             for future in pending:
@@ -155,12 +157,12 @@ def _trails(
         yield t, trails
 
 
-def _paint(sheet: _Sheet, t: int, tracks: Tracks, trails: list[Trail], scale: int) -> None:
+def _paint(sheet: _Sheet, t: int, tracks: Tracks, trails: list[Trail], scale: int, match_border: bool) -> None:
     """Fill the hole of frame `t` and mark where it came from."""
     hole, origin = sheet.holes[t], sheet.origin[t - sheet.begin]
     work, corner_xy = smooth(sheet.images[t], hole)
     origin[hole] = INVENTED
     if trails:
-        found = judge(sheet.images, t, hole, tracks, scale, trails)
+        found = judge(sheet.images, t, hole, tracks, scale, trails, match_border)
         blend(sheet.images, hole, tracks, scale, found, corner_xy, work, origin)
     put(work, hole, corner_xy, sheet.painted[t - sheet.begin])

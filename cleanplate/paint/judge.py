@@ -50,11 +50,12 @@ def judge(
     tracks: Tracks,
     scale: int,
     trails: Sequence[Trail],
+    match_border: bool,
 ) -> Candidates:
     """Try each candidate on the ring around the hole of frame `t`, where the true colour is known.
 
     Its residual there and the mean square of it are spread harmonically into the hole. `hole` (H, W); `scale`:
-    how many times smaller the tracks are.
+    how many times smaller the tracks are; `match_border`: take the residual off.
     """
     found = Candidates(
         x0=trails[0].x0,
@@ -83,6 +84,8 @@ def judge(
             found.verdict[n] = harmonic(told, known, sweeps=4)
         else:
             found.verdict[n, ..., 3] = V_UNPROVEN
+        if not match_border:
+            found.verdict[n, ..., :3] = 0
         variance = np.maximum(found.verdict[n, ..., 3], 0) + V_FLOOR
         error = found.risk[n, ..., 0] + E_FLOOR_PX2
         doubt = found.risk[n, ..., 1] + D_FLOOR_PX
