@@ -57,6 +57,8 @@ _PRESET_TIMES = {
     "placebo": 25.0,
 }
 _X265_TIMES = 3.0
+_QUALITY_TIMES = {"fast": 0.8, "best": 1.7}
+"what an engine's qualities take, of the time of the default one"
 _FFV1_TIMES = 2.0
 _START_S = 2.0
 
@@ -93,7 +95,7 @@ def forecast(job: Job, info: VideoInfo, masks: StoredMasks, encoder: str) -> For
     sources = info.image_paths or (info.path,)
     painted = _hole_samples(info, stretches, job.grow_px) * (3 * sample_bytes + 1)
     work = masks.frame_count * samples * (_DECODE + _LOOK_AND_PROVE + _encode_cost(encoder, job.encode.preset))
-    work += sum(runs) * (grid.core + grid.joint) / grid.core * crop_px * spec.core_seconds_per_mpx
+    work += sum(runs) * (grid.core + grid.joint) / grid.core * crop_px * spec.core_seconds_per_mpx * _quality_times(job)
     return Forecast(
         grid=grid,
         frames=masks.frame_count,
@@ -103,6 +105,11 @@ def forecast(job: Job, info: VideoInfo, masks: StoredMasks, encoder: str) -> For
         seconds=round(_START_S + work / 1e6 / len(os.sched_getaffinity(0)), 1),
         disk_bytes=painted * (grid.core + grid.joint) // grid.core + sum(path.stat().st_size for path in sources),
     )
+
+
+def _quality_times(job: Job) -> float:
+    """The price of the quality asked for, that of the default being 1."""
+    return _QUALITY_TIMES.get(str(job.options.get("quality")), 1.0)
 
 
 def _encode_cost(encoder: str, preset: str | None) -> float:

@@ -9,6 +9,11 @@ from typing import Any
 from cleanplate.base.errors import UsageError
 
 
+def with_quality(options: Mapping[str, Any] | None, quality: str | None) -> dict[str, Any]:
+    """The options with `quality` among them, unless it is None or they name one themselves."""
+    return {**({} if quality is None else {"quality": quality}), **(options or {})}
+
+
 def fill_options(options: type, given: Mapping[str, Any], owner: str) -> Any:
     """The options, the given ones in place of their defaults.
 

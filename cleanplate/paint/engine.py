@@ -87,6 +87,14 @@ ENGINES: dict[str, EngineSpec] = {
         bytes_per_px=12,
         core_seconds_per_mpx=0.065,
     ),
+    "smooth": EngineSpec(
+        where="cleanplate.paint.smooth:Smooth",
+        summary="each frame by itself, the smoothest surface that meets the border",
+        core_frames=32,
+        margin_frames=0,
+        bytes_per_px=24,
+        core_seconds_per_mpx=0.03,
+    ),
 }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -20,13 +20,15 @@ from numpy.typing import NDArray
 
 from cleanplate.base.errors import UsageError
 from cleanplate.base.types import Clip, Painting
-from cleanplate.motion.complete import harmonic
-from cleanplate.paint.blend import DEEP, INVENTED, MID_GRAY, blend, judge
+from cleanplate.paint.blend import INVENTED, blend
 from cleanplate.paint.engine import Engine
-from cleanplate.paint.trace import Tracks, Trail, sweep
-from cleanplate.paint.tracks import PairMemory, bounds, find_tracks
+from cleanplate.paint.judge import judge
+from cleanplate.paint.presets import PRESETS, Preset
+from cleanplate.paint.smooth import put, smooth
+from cleanplate.paint.steady import steady
+from cleanplate.paint.trace import CLOSE, FLOW, PLANE, SECOND, Tracks, Trail, sweep
+from cleanplate.paint.tracks import PairMemory, find_tracks, look_again
 
-SMOOTH_CONTEXT_PX = 8  # what the smooth fill sees around the hole; one is 0.1 dB worse, more the same
 ERROR_LIMIT_PX2 = 20.0  # at 240 lines: a trace that missed itself by more along the way is lost
 
 
@@ -34,6 +36,12 @@ ERROR_LIMIT_PX2 = 20.0  # at 240 lines: a trace that missed itself by more along
 class FlowFillOptions:
     """The knobs of the default engine."""
 
+    quality: str = "balanced"
+    "fast, balanced or best: see presets.py"
+    steady: float = 0.6
+    "how much the same point counts in the frame before and after, its own frame being 1; 0 = no filter in time"
+    match_border: bool = True
+    "shift the colours of what is copied so that they meet the hole's border, as when the exposure drifts"
     reach_frames: int = 60
     "how many frames beyond the piece being painted sources are looked for"
     work_height_px: int = 360
@@ -42,6 +50,10 @@ class FlowFillOptions:
     "0 = one a core; the result does not depend on it"
 
     def __post_init__(self) -> None:
+        if self.quality not in PRESETS:
+            raise UsageError(f"quality is {self.quality}, but must be one of {', '.join(PRESETS)}")
+        if not 0 <= self.steady <= 10:
+            raise UsageError(f"steady is {self.steady:g}, but must lie between 0 (off) and 10")
         if not 1 <= self.reach_frames <= 10000:
             raise UsageError(f"reach_frames is {self.reach_frames}, but must lie between 1 and 10000 frames")
         if not 64 <= self.work_height_px <= 8192:
@@ -63,42 +75,74 @@ class FlowFill(Engine):
         """Paint the core. Works at `1 / scale` size for motion, at full size for colour. See `Engine.fill`."""
         first, stop = clip.core_range
         images, holes = np.asarray(clip.images), np.asarray(clip.holes)
-        painted = np.array(images[first:stop])
-        origin = np.zeros(painted.shape[:3], np.uint8)
-        owed = [t for t in range(first, stop) if holes[t].any()]
-        if not owed:
-            return Painting(images=painted, origin=origin)
-        height = clip.frame_height_px or images.shape[1]
-        scale = max(1, round(height / self.options.work_height_px))
-        unit = height / scale / 240
+        if not holes[first:stop].any():
+            return Painting(images=np.array(images[first:stop]), origin=np.zeros(holes[first:stop].shape, np.uint8))
+        preset = PRESETS[self.options.quality]
+        begin, end = max(first - preset.beyond_frames, 0), min(stop + preset.beyond_frames, len(images))
+        sheet = _Sheet(
+            images=images, holes=holes, core=(first, stop), begin=begin, painted=np.array(images[begin:end]),
+            origin=np.zeros(holes[begin:end].shape, np.uint8),
+        )  # fmt: skip
         threads = self.options.threads or len(os.sched_getaffinity(0))
         before = cv2.getNumThreads()
         cv2.setNumThreads(1)  # frames go in parallel instead; process-wide, so put back below
         try:
             with ThreadPoolExecutor(threads) as pool:
-                reach = self.options.reach_frames
-                tracks = find_tracks(images, holes, owed, scale, unit, reach, pool, self._memory)
-                pending: deque[Future[None]] = deque()
-                for t, trails in _trails(tracks, set(owed), ERROR_LIMIT_PX2 * unit**2, pool):
-                    out, mark = painted[t - first], origin[t - first]
-                    pending.append(pool.submit(_paint, images, holes[t], t, tracks, trails, scale, out, mark))
-                    if len(pending) > 2 * threads:
-                        pending.popleft().result()
-                for future in pending:
-                    future.result()
+                self._paint_all(sheet, clip.frame_height_px or images.shape[1], preset, pool, 2 * threads)
         finally:
             cv2.setNumThreads(before)
-        return Painting(images=painted, origin=origin)
+        core = np.s_[first - begin : stop - begin]
+        return Painting(images=sheet.painted[core], origin=sheet.origin[core])
+
+    def _paint_all(
+        self, sheet: _Sheet, frame_height_px: int, preset: Preset, pool: ThreadPoolExecutor, ahead: int
+    ) -> None:
+        """Find the motion and paint by it, as often as the preset says; then filter in time. `ahead`: frames begun."""
+        scale = max(1, round(frame_height_px / self.options.work_height_px))
+        unit = frame_height_px / scale / 240
+        owed = [t for t in range(sheet.begin, sheet.begin + len(sheet.painted)) if sheet.holes[t].any()]
+        tracks = find_tracks(
+            sheet.images, sheet.holes, owed, scale, unit, self.options.reach_frames, preset, pool, self._memory
+        )
+        followed, hypotheses = [FLOW], [FLOW, PLANE]
+        for look in range(preset.looks):
+            if look == preset.looks - 1:  # what lies farther was only for the look before
+                owed = [t for t in owed if sheet.core[0] - 1 <= t <= sheet.core[1]]
+            if look:
+                tracks = look_again(tracks, sheet.painted, sheet.begin, scale, unit, preset, pool)
+                followed, hypotheses = [CLOSE, SECOND], [FLOW, PLANE, SECOND, CLOSE]
+            pending: deque[Future[None]] = deque()
+            for t, trails in _trails(tracks, set(owed), hypotheses, ERROR_LIMIT_PX2 * unit**2, pool):
+                pending.append(pool.submit(_paint, sheet, t, tracks, trails, scale, self.options.match_border))
+                if len(pending) > ahead:
+                    pending.popleft().result()
+            for future in pending:
+                future.result()
+        for flow in reversed(followed if self.options.steady else []):
+            steady(sheet.painted, sheet.holes, owed, sheet.begin, tracks, flow, self.options.steady, scale, unit, pool)
+
+
+@dataclass(kw_only=True, eq=False)
+class _Sheet:
+    """What one call paints on: the core, and a few frames more for what the core is to be compared with."""
+
+    images: NDArray[Any]  # (T, H, W, 3): the clip's
+    holes: NDArray[np.bool_]  # (T, H, W): the clip's
+    core: tuple[int, int]
+    "half-open range of frames that are owed"
+    begin: int
+    "the frame that `painted` starts at"
+    painted: NDArray[Any]  # (N, H, W, 3)
+    origin: NDArray[np.uint8]  # (N, H, W)
 
 
 def _trails(
-    tracks: Tracks, owed: set[int], limit_px2: float, pool: ThreadPoolExecutor
+    tracks: Tracks, owed: set[int], hypotheses: Sequence[int], limit_px2: float, pool: ThreadPoolExecutor
 ) -> Iterator[tuple[int, list[Trail]]]:
-    """For each frame owed, in order: by two hypotheses of the motion, and from both ends of time.
+    """For each frame owed, in order: by several hypotheses of the motion, and from both ends of time.
 
     The sweep that comes from the end is kept, the one that comes from the start is used as it goes.
     """
-    hypotheses = (False, True)
     later = list(pool.map(lambda h: {n.t: n for n in sweep(tracks, 0, h, limit_px2) if n.t in owed}, hypotheses))
     earlier = [sweep(tracks, 1, h, limit_px2) for h in hypotheses]
     ahead = [next(s, None) for s in earlier]
@@ -113,24 +157,12 @@ def _trails(
         yield t, trails
 
 
-def _paint(
-    images: NDArray[Any],
-    hole: NDArray[np.bool_],
-    t: int,
-    tracks: Tracks,
-    trails: list[Trail],
-    scale: int,
-    out: NDArray[Any],
-    origin: NDArray[np.uint8],
-) -> None:
-    """Fill the hole of frame `t` in `out` (H, W, 3) and mark `origin` (H, W)."""
-    x0, y0, x1, y1 = bounds(hole, SMOOTH_CONTEXT_PX)
-    part, inside = np.s_[y0:y1, x0:x1], hole[y0:y1, x0:x1]
-    one = np.float32(DEEP if out.dtype == np.uint16 else 1)
-    work = harmonic(out[part].astype(np.float32) / one, ~inside, default=MID_GRAY)
+def _paint(sheet: _Sheet, t: int, tracks: Tracks, trails: list[Trail], scale: int, match_border: bool) -> None:
+    """Fill the hole of frame `t` and mark where it came from."""
+    hole, origin = sheet.holes[t], sheet.origin[t - sheet.begin]
+    work, corner_xy = smooth(sheet.images[t], hole)
     origin[hole] = INVENTED
     if trails:
-        found = judge(images, t, hole, tracks, scale, trails)
-        blend(images, hole, tracks, scale, found, (x0, y0), work, origin)
-    filled = np.clip(np.rint(work * one), 0, np.iinfo(out.dtype).max).astype(out.dtype)
-    out[part][inside] = filled[inside]
+        found = judge(sheet.images, t, hole, tracks, scale, trails, match_border)
+        blend(sheet.images, hole, tracks, scale, found, corner_xy, work, origin)
+    put(work, hole, corner_xy, sheet.painted[t - sheet.begin])

@@ -21,6 +21,9 @@ FLOW_STEP_PX = 1 / 128  # flow is kept as int16 in these steps: +-256 px in half
 GRID_PX = 2  # every second point is followed, the others lie between; 1 gives the same picture at four times the price
 FOLLOW_FRAMES = 30  # how far a point between nodes is followed on by itself
 NOWHERE = -1  # frame of a point that is seen in none
+# Hypotheses of the motion: flow completed from around the hole, the camera, the flow of painted pictures, and that
+# completed from close by
+FLOW, PLANE, SECOND, CLOSE = 0, 1, 2, 3
 
 
 @dataclass(kw_only=True, eq=False)
@@ -28,7 +31,9 @@ class Tracks:
     """The motion in one clip, where it is needed. Pair n is frames n and n + 1; way 0 is forward in time, 1 back."""
 
     masked: NDArray[np.bool_]  # (T, h, w): hole and ring; a source must lie outside
-    flows: NDArray[np.int16]  # flat; per pair (2 ways, rows, columns, 2) in steps of FLOW_STEP_PX, x then y
+    gray: NDArray[np.uint8]  # (T, h, w): what motion was found on
+    flows: NDArray[np.int16]  # (1 or 3, N): `FLOW`; `SECOND` and `CLOSE` once there are painted pictures. Flat; per
+    # pair (2 ways, rows, columns, 2), x then y, in steps of FLOW_STEP_PX
     places: NDArray[np.int64]  # (T - 1, 5): offset in `flows`, x0, y0, columns, rows; columns 0 = pair not needed
     planes: NDArray[np.float64]  # (T - 1, 2 ways, 3, 3): the camera's motion
 
@@ -47,32 +52,32 @@ class Trail:
 
     t: int
     way: int
-    is_planar: bool
+    hypothesis: int
     x0: int
     y0: int
     frame: NDArray[np.int32]  # (rows, columns), `NOWHERE` = none
     xy: NDArray[np.float32]  # (rows, columns, 2) px in that frame
     risk: NDArray[np.float32]  # (rows, columns, 2), added up along the way: forward-backward error (px^2); doubt, i.e.
-    # the distance by which the two hypotheses of the motion part at each step (px)
+    # the distance by which flow and plane part at each step (px)
 
 
-def sweep(tracks: Tracks, way: int, is_planar: bool, error_limit_px2: float) -> Iterator[Trail]:
+def sweep(tracks: Tracks, way: int, hypothesis: int, error_limit_px2: float) -> Iterator[Trail]:
     """The trails of all frames that can have one, last frame first (way 0: sources lie later) or first frame first.
 
-    Along the camera's plane or along the flow. A point is lost where it leaves the picture or its error exceeds the
+    Along the camera's plane or along a flow. A point is lost where it leaves the picture or its error exceeds the
     limit.
     """
     count = len(tracks.masked)
-    last = _nothing(way, is_planar)
+    last = _nothing(way, hypothesis)
     for t in range(count - 2, -1, -1) if way == 0 else range(1, count):
         pair, target = (t, t + 1) if way == 0 else (t - 1, t - 1)
         if not tracks.places[pair, 3] or not tracks.masked[t].any():
-            last = _nothing(way, is_planar)
+            last = _nothing(way, hypothesis)
             continue
         x0, y0, columns, rows = _nodes(tracks.masked[t])
-        trail = _nothing(way, is_planar, t, x0, y0, columns, rows)
+        trail = _nothing(way, hypothesis, t, x0, y0, columns, rows)
         _advance(
-            tracks.arrays, t, way, is_planar, target, error_limit_px2,
+            tracks.arrays, t, way, hypothesis, target, error_limit_px2,
             x0, y0, trail.frame, trail.xy, trail.risk,
             last.x0, last.y0, last.frame[None], last.xy[None], last.risk[None],
         )  # fmt: skip
@@ -80,11 +85,11 @@ def sweep(tracks: Tracks, way: int, is_planar: bool, error_limit_px2: float) -> 
         last = trail
 
 
-def _nothing(way: int, is_planar: bool, t: int = 0, x0: int = 0, y0: int = 0, columns: int = 1, rows: int = 1) -> Trail:
+def _nothing(way: int, hypothesis: int, t: int = 0, x0: int = 0, y0: int = 0, columns: int = 1, rows: int = 1) -> Trail:
     return Trail(
         t=t,
         way=way,
-        is_planar=is_planar,
+        hypothesis=hypothesis,
         x0=x0,
         y0=y0,
         frame=np.full((rows, columns), NOWHERE, np.int32),
@@ -101,9 +106,9 @@ def _nodes(masked: NDArray[np.bool_]) -> tuple[int, int, int, int]:
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def _move(flows, place, planes, way, is_planar, x, y):  # type: ignore[no-untyped-def]
+def _move(flows, place, planes, way, hypothesis, x, y):  # type: ignore[no-untyped-def]
     """Where (x, y) lies one frame on."""
-    if is_planar:
+    if hypothesis == PLANE:
         depth = planes[way, 2, 0] * x + planes[way, 2, 1] * y + 1.0
         return (
             (planes[way, 0, 0] * x + planes[way, 0, 1] * y + planes[way, 0, 2]) / depth,
@@ -115,21 +120,22 @@ def _move(flows, place, planes, way, is_planar, x, y):  # type: ignore[no-untype
     left, top = max(min(int(u), columns - 2), 0), max(min(int(v), rows - 2), 0)
     u -= left
     v -= top
+    flow = flows[max(hypothesis - 1, 0)]  # the plane has none
     a = place[0] + 2 * ((way * rows + top) * columns + left)
     right, low = 2 * min(1, columns - 1), 2 * columns * min(1, rows - 1)
     w00, w01, w10, w11 = (1 - u) * (1 - v), u * (1 - v), (1 - u) * v, u * v
-    dx = w00 * flows[a] + w01 * flows[a + right] + w10 * flows[a + low] + w11 * flows[a + low + right]
+    dx = w00 * flow[a] + w01 * flow[a + right] + w10 * flow[a + low] + w11 * flow[a + low + right]
     a += 1
-    dy = w00 * flows[a] + w01 * flows[a + right] + w10 * flows[a + low] + w11 * flows[a + low + right]
+    dy = w00 * flow[a] + w01 * flow[a + right] + w10 * flow[a + low] + w11 * flow[a + low + right]
     return x + dx * FLOW_STEP_PX, y + dy * FLOW_STEP_PX
 
 
 @numba.njit(cache=True, nogil=True)
-def _step(flows, place, planes, way, is_planar, x, y):  # type: ignore[no-untyped-def]
-    """Where (x, y) lies one frame on, its forward-backward error (px^2) and how far the hypotheses part (px)."""
-    nx, ny = _move(flows, place, planes, way, is_planar, x, y)
-    ox, oy = _move(flows, place, planes, way, not is_planar, x, y)
-    bx, by = _move(flows, place, planes, 1 - way, is_planar, nx, ny)
+def step(flows, place, planes, way, hypothesis, x, y):  # type: ignore[no-untyped-def]
+    """Where (x, y) lies one frame on, its forward-backward error (px^2) and how far flow and plane part (px)."""
+    nx, ny = _move(flows, place, planes, way, hypothesis, x, y)
+    ox, oy = _move(flows, place, planes, way, FLOW if hypothesis == PLANE else PLANE, x, y)
+    bx, by = _move(flows, place, planes, 1 - way, hypothesis, nx, ny)
     return nx, ny, (bx - x) ** 2 + (by - y) ** 2, np.sqrt((ox - nx) ** 2 + (oy - ny) ** 2)
 
 
@@ -145,7 +151,7 @@ def is_visible(masked, t, x, y):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def locate(paths, way, is_planar, x0, y0, frame, xy, risk, n, x, y):  # type: ignore[no-untyped-def]
+def locate(paths, way, hypothesis, x0, y0, frame, xy, risk, n, x, y):  # type: ignore[no-untyped-def]
     """Frame, x, y, error and doubt of the source of a working-scale point, from the nodes around it.
 
     Between four nodes seen in one frame positions are interpolated (beyond the outermost: extrapolated). Else each
@@ -216,7 +222,7 @@ def locate(paths, way, is_planar, x0, y0, frame, xy, risk, n, x, y):  # type: ig
             pair = s - way
             if pair < 0 or pair >= len(places) or places[pair, 3] == 0:
                 break
-            sx, sy, missed, apart = _step(flows, places[pair], planes[pair], way, is_planar, sx, sy)
+            sx, sy, missed, apart = step(flows, places[pair], planes[pair], way, hypothesis, sx, sy)
             s += 1 - 2 * way
             error += missed
             doubt += apart
@@ -227,7 +233,7 @@ def locate(paths, way, is_planar, x0, y0, frame, xy, risk, n, x, y):  # type: ig
 
 @numba.njit(cache=True, nogil=True)
 def _advance(  # type: ignore[no-untyped-def]
-    paths, t, way, is_planar, target, limit,
+    paths, t, way, hypothesis, target, limit,
     x0, y0, frame, xy, risk, next_x0, next_y0, next_frame, next_xy, next_risk,
 ):  # fmt: skip
     masked, flows, places, planes = paths
@@ -243,14 +249,14 @@ def _advance(  # type: ignore[no-untyped-def]
             if not is_near:
                 continue
             pair = t - way
-            nx, ny, missed, apart = _step(flows, places[pair], planes[pair], way, is_planar, x, y)
+            nx, ny, missed, apart = step(flows, places[pair], planes[pair], way, hypothesis, x, y)
             if not (nx >= 0 and ny >= 0 and nx <= width - 1 and ny <= height - 1):
                 continue
             if is_visible(masked, target, nx, ny):
                 s, sx, sy = target, nx, ny
             else:
                 s, sx, sy, e, d = locate(
-                    paths, way, is_planar, next_x0, next_y0, next_frame, next_xy, next_risk, 0, nx, ny
+                    paths, way, hypothesis, next_x0, next_y0, next_frame, next_xy, next_risk, 0, nx, ny
                 )
                 missed += e
                 apart += d

@@ -2,17 +2,16 @@
 
 Each pair of neighbouring frames gets its flow both ways, by pictures whose holes are smoothly filled. What the flow
 says near the fill is not believed: it is thrown away and completed harmonically from farther out. Beside it goes the
-motion of one plane, the camera's.
+motion of one plane, the camera's. Once the holes are painted a second look finds the motion of the painted pictures.
 """
-
-# numba gives the kernels their types from the arrays they are called with
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection
 from concurrent.futures import Executor
+from dataclasses import replace
 from hashlib import blake2b
 from typing import Any
 
@@ -24,13 +23,13 @@ from cleanplate.base.types import Box
 from cleanplate.motion.camera import fit_plane
 from cleanplate.motion.complete import harmonic
 from cleanplate.motion.dis import DisFlow
-from cleanplate.paint.blend import DEEP, MID_GRAY
+from cleanplate.paint.looks import bounds, look, shrink
+from cleanplate.paint.presets import Preset
 from cleanplate.paint.trace import FLOW_STEP_PX, GRID_PX, Tracks
 
 # Lengths marked "of 240" are pixels of a frame 240 lines high and grow with it; the others are working pixels.
-RING_PX = 1  # keeps every tap of the bicubic sampling out of the hole; wider rings judge no better and reveal less
+CLOSE_BAND_PX = 3  # the same where the fill is a painting
 BAND_PX = 7  # beyond the ring: how far flow is spoilt by the fill (patches of 8 at the finest scales)
-CONTEXT_PX = 140  # of 240: how much around the holes flow is looked for; less loses the camera's motion
 CAMERA_GRID_PX = 8  # of 240: the plane is fitted to every 8th flow vector
 
 
@@ -62,10 +61,11 @@ class PairMemory:
 def find_tracks(
     images: NDArray[Any],
     holes: NDArray[np.bool_],
-    owed: Iterable[int],
+    owed: Collection[int],
     scale: int,
     unit: float,
     reach_frames: int,
+    preset: Preset,
     pool: Executor,
     memory: PairMemory,
 ) -> Tracks:
@@ -81,43 +81,71 @@ def find_tracks(
     gray = np.zeros((count, rows, columns), np.uint8)
     masked = np.zeros((count, rows, columns), np.bool_)
 
-    def look(t: int) -> None:
-        gray[t], masked[t] = _look(images[t], np.asarray(holes[t]), scale, rows, columns)
+    def prepare(t: int) -> None:
+        gray[t], masked[t] = look(images[t], np.asarray(holes[t]), scale, rows, columns)
 
-    list(pool.map(look, sorted(owed | set(pairs) | {n + 1 for n in pairs})))
+    list(pool.map(prepare, sorted(owed | set(pairs) | {n + 1 for n in pairs})))
     places = np.zeros((max(count - 1, 0), 5), np.int64)
     size = 0
     for n in pairs:
         x0, y0, x1, y1 = bounds(masked[n] | masked[n + 1], GRID_PX)
         places[n] = size, x0, y0, x1 - x0, y1 - y0
         size += 4 * (x1 - x0) * (y1 - y0)
-    flows = np.zeros(size, np.int16)
+    flows = np.zeros((1, size), np.int16)
     planes = np.tile(np.eye(3), (len(places), 2, 1, 1))
     local = threading.local()  # DIS keeps buffers: one a thread
 
     def measure(n: int) -> None:
-        offset, x0, y0, wide, high = (int(v) for v in places[n])
         both = masked[n] | masked[n + 1]
-        box = bounds(both, max(round(CONTEXT_PX * unit), GRID_PX))
+        box = bounds(both, max(round(preset.context_px * unit), GRID_PX))
         part = np.s_[box[1] : box[3], box[0] : box[2]]
         key = _digest(gray[n][part], gray[n + 1][part], both[part], (*box, *places[n, 1:], unit))
         measured = memory.get(key)
         if measured is None:
-            if not hasattr(local, "dis"):
-                # Variational refinement would smear the fill outward and take half the time; without it the band can
-                # be narrow, which is worth far more.
-                local.dis = DisFlow(finest_scale=0, stride_px=5, refinements=0)
-            flow = _motion(local.dis, gray[n : n + 2], both, box, unit, planes[n])
-            kept = flow[:, y0 - box[1] : y0 - box[1] + high, x0 - box[0] : x0 - box[0] + wide]
-            limit = np.iinfo(np.int16).max
-            steps = np.clip(np.rint(kept / FLOW_STEP_PX), -limit, limit).astype(np.int16).ravel()
-            measured = steps, planes[n].copy()
+            flow = _flow(local, preset, gray[n : n + 2], box)
+            good = _trusted(both[part], BAND_PX)
+            fitted = _planes(flow, good, box, unit)
+            _complete(flow, good)
+            measured = _steps(flow, box, places[n]), fitted
         memory.put(key, measured)  # also one from an earlier clip, which will be forgotten before long
-        flows[offset : offset + measured[0].size], planes[n] = measured
+        offset = places[n, 0]
+        flows[0, offset : offset + measured[0].size], planes[n] = measured
 
     memory.next_clip()
     list(pool.map(measure, pairs))
-    return Tracks(masked=masked, flows=flows, places=places, planes=planes)
+    return Tracks(masked=masked, gray=gray, flows=flows, places=places, planes=planes)
+
+
+def look_again(
+    tracks: Tracks, painted: NDArray[Any], first: int, scale: int, unit: float, preset: Preset, pool: Executor
+) -> Tracks:
+    """The tracks with the motion of the painted pictures (T_core, H, W, 3) beside what they had.
+
+    The core starts at frame `first`. Pairs that are not all in it keep the completed flow.
+    """
+    rows, columns = tracks.masked.shape[1:]
+    flows = np.repeat(tracks.flows[:1], 3, axis=0)
+    gray = tracks.gray.copy()
+    core = range(first, first + len(painted))
+    whole = np.zeros(painted.shape[1:3], np.bool_)
+
+    def prepare(t: int) -> None:
+        gray[t] = np.rint(shrink(painted[t - first], whole, scale, rows, columns)[0])
+
+    local = threading.local()
+
+    def measure(n: int) -> None:
+        both = tracks.masked[n] | tracks.masked[n + 1]
+        box = bounds(both, max(round(preset.again_context_px * unit), GRID_PX))
+        flow = _flow(local, preset, gray[n : n + 2], box)
+        _keep(flow, box, tracks.places[n], flows[1])
+        _complete(flow, _trusted(both[box[1] : box[3], box[0] : box[2]], CLOSE_BAND_PX))
+        _keep(flow, box, tracks.places[n], flows[2])
+
+    pairs = [n for n in np.flatnonzero(tracks.places[:, 3]) if n in core and n + 1 in core]
+    list(pool.map(prepare, sorted({t for n in pairs for t in (n, n + 1)})))
+    list(pool.map(measure, pairs))
+    return replace(tracks, flows=flows)
 
 
 def _digest(first: NDArray[Any], second: NDArray[Any], masked: NDArray[Any], facts: tuple[float, ...]) -> bytes:
@@ -126,18 +154,6 @@ def _digest(first: NDArray[Any], second: NDArray[Any], masked: NDArray[Any], fac
     for picture in (first, second, masked):
         digest.update(picture.tobytes())
     return digest.digest()
-
-
-def bounds(area: NDArray[np.bool_], grow_px: int) -> Box:
-    """The box around what is True in (H, W), grown, within the picture. Something must be True."""
-    ys, xs = np.flatnonzero(area.any(1)), np.flatnonzero(area.any(0))
-    height, width = area.shape
-    return (
-        max(int(xs[0]) - grow_px, 0),
-        max(int(ys[0]) - grow_px, 0),
-        min(int(xs[-1]) + 1 + grow_px, width),
-        min(int(ys[-1]) + 1 + grow_px, height),
-    )
 
 
 def _pairs(holes: NDArray[np.bool_], owed: set[int], reach_frames: int) -> set[int]:
@@ -155,71 +171,55 @@ def _pairs(holes: NDArray[np.bool_], owed: set[int], reach_frames: int) -> set[i
     return found
 
 
-def _look(
-    image: NDArray[Any], hole: NDArray[np.bool_], scale: int, rows: int, columns: int
-) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """One frame at the working scale: gray with its hole filled smoothly, and hole and ring."""
-    gray, known, masked = _shrink(image, hole, scale, rows, columns)
-    if not known.all():
-        x0, y0, x1, y1 = bounds(~known, 1)
-        part = np.s_[y0:y1, x0:x1]
-        gray[part] = harmonic(gray[part][..., None], known[part], default=MID_GRAY)[..., 0]
-    if masked.any():
-        x0, y0, x1, y1 = bounds(masked, RING_PX)
-        part = np.s_[y0:y1, x0:x1]
-        square = np.ones((2 * RING_PX + 1, 2 * RING_PX + 1), np.uint8)
-        masked[part] = cv2.dilate(masked[part].astype(np.uint8), square) > 0
-    return np.rint(gray).astype(np.uint8), masked
+def _flow(local: threading.local, preset: Preset, gray: NDArray[np.uint8], box: Box) -> NDArray[np.float32]:
+    """Flow of two frames (2, h, w) both ways within `box`: (rows, columns, 4), forward x and y, backward x and y."""
+    if not hasattr(local, "dis"):
+        # Variational refinement would smear the fill outward and take half the time; without it the band can be narrow,
+        # which is worth far more.
+        local.dis = DisFlow(
+            finest_scale=preset.dis_finest_scale,
+            stride_px=preset.dis_stride_px,
+            descents=preset.dis_descents,
+            refinements=0,
+        )
+    first, second = (picture[box[1] : box[3], box[0] : box[2]] for picture in gray)
+    return np.concatenate([local.dis.pair(first, second), local.dis.pair(second, first)], -1)
 
 
-def _shrink(
-    image: NDArray[Any], hole: NDArray[np.bool_], scale: int, rows: int, columns: int
-) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.bool_]]:
-    """Averages over what is known of each scale x scale block (0-255), where anything is, and where anything is not."""
-    gray = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY).astype(np.float32)
-    if image.dtype == np.uint16:
-        gray = np.rint(gray / np.float32(DEEP))  # so that the same picture moves the same at either depth
-    gray[hole] = 0
-    share = (~hole).astype(np.float32)
-    if scale > 1:
-        gray, share = _average(gray, scale, rows, columns), _average(share, scale, rows, columns)
-    known = share > 0.5 / scale**2  # the smallest share there is, but for rounding, is one sample's
-    gray[known] /= share[known]
-    return gray, known, share < 1 - 0.5 / scale**2
+def _trusted(masked: NDArray[np.bool_], band_px: int) -> NDArray[np.bool_]:
+    """Where flow is believed: farther than the band from what is masked (H, W), or else wherever it is not masked."""
+    far = cv2.distanceTransform((~masked).astype(np.uint8), cv2.DIST_L2, 3)
+    good: NDArray[np.bool_] = far > band_px
+    return good if good.any() else far > 0
 
 
-def _average(plane: NDArray[np.float32], scale: int, rows: int, columns: int) -> NDArray[np.float32]:
-    """Means of scale x scale blocks; the last ones are completed by repeating the edge."""
-    below, right = rows * scale - plane.shape[0], columns * scale - plane.shape[1]
-    whole = cv2.copyMakeBorder(plane, 0, below, 0, right, cv2.BORDER_REPLICATE)
-    return np.asarray(cv2.resize(whole, (columns, rows), interpolation=cv2.INTER_AREA), np.float32)
-
-
-def _motion(
-    dis: DisFlow,
-    gray: NDArray[np.uint8],
-    masked: NDArray[np.bool_],
-    box: Box,
-    unit: float,
-    planes: NDArray[np.float64],
-) -> NDArray[np.float32]:
-    """Flow of two frames (2, h, w) within `box`, completed: (2 ways, rows, columns, 2). Writes `planes` (2, 3, 3)."""
-    x0, y0, x1, y1 = box
-    part = np.s_[y0:y1, x0:x1]
-    first, second = gray[0][part], gray[1][part]
-    flow = np.concatenate([dis.pair(first, second), dis.pair(second, first)], -1)
-    far = cv2.distanceTransform((~masked[part]).astype(np.uint8), cv2.DIST_L2, 3)
-    good = far > BAND_PX
-    if not good.any():
-        good = far > 0
+def _planes(flow: NDArray[np.float32], good: NDArray[np.bool_], box: Box, unit: float) -> NDArray[np.float64]:
+    """The camera's motion both ways, (2, 3, 3), by the good part of the flow (rows, columns, 4) within `box`."""
     step = max(round(CAMERA_GRID_PX * unit), 1)
     ys, xs = (step * nodes for nodes in np.nonzero(good[::step, ::step]))
-    points = np.stack([xs + x0, ys + y0], -1).astype(np.float32)
+    points = np.stack([xs + box[0], ys + box[1]], -1).astype(np.float32)
     moved = flow[ys, xs]
-    for way in (0, 1):
-        planes[way] = fit_plane(points, points + moved[:, 2 * way : 2 * way + 2])
+    return np.stack([fit_plane(points, points + moved[:, 2 * way : 2 * way + 2]) for way in (0, 1)])
+
+
+def _complete(flow: NDArray[np.float32], good: NDArray[np.bool_]) -> None:
+    """Replaces what is not good of the flow (rows, columns, 4) harmonically."""
     if not good.all():
-        wx0, wy0, wx1, wy1 = bounds(~good, 1)
-        inner = np.s_[wy0:wy1, wx0:wx1]
+        x0, y0, x1, y1 = bounds(~good, 1)
+        inner = np.s_[y0:y1, x0:x1]
         flow[inner] = harmonic(flow[inner], good[inner])
-    return np.ascontiguousarray(flow.reshape(*flow.shape[:2], 2, 2).transpose(2, 0, 1, 3))
+
+
+def _steps(flow: NDArray[np.float32], box: Box, place: NDArray[np.int64]) -> NDArray[np.int16]:
+    """The part of `flow` (rows, columns, 4) within `box` that belongs to `place`, as `Tracks.flows` holds it: flat."""
+    _, x0, y0, wide, high = (int(v) for v in place)
+    kept = flow[y0 - box[1] : y0 - box[1] + high, x0 - box[0] : x0 - box[0] + wide]
+    limit = np.iinfo(np.int16).max
+    steps = np.clip(np.rint(kept / FLOW_STEP_PX), -limit, limit).astype(np.int16)
+    return np.asarray(steps.reshape(high, wide, 2, 2).transpose(2, 0, 1, 3).ravel(), np.int16)
+
+
+def _keep(flow: NDArray[np.float32], box: Box, place: NDArray[np.int64], row: NDArray[np.int16]) -> None:
+    """Writes what `_steps` returns where it belongs in a row of `Tracks.flows`."""
+    steps = _steps(flow, box, place)
+    row[place[0] : place[0] + steps.size] = steps

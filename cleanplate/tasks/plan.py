@@ -9,6 +9,7 @@ import tempfile
 from fractions import Fraction
 from pathlib import Path
 
+from cleanplate.base.options import with_quality
 from cleanplate.base.plan import Forecast
 from cleanplate.base.report import Watch
 from cleanplate.base.settings import MEMORY_DEFAULT_BYTES, Encode, Job
@@ -17,6 +18,7 @@ from cleanplate.decode.reader import open_video
 from cleanplate.forecast import forecast
 from cleanplate.mask.stored import StoredMasks
 from cleanplate.mask.stored import make_masks as store_masks
+from cleanplate.paint.engine import engine_options
 from cleanplate.save.writer import encoder_for
 from cleanplate.tasks.remove import Boxes, Paths, Polygons, mask_sources
 
@@ -30,6 +32,7 @@ def plan(
     polygon: Polygons = (),
     invert: bool = False,
     engine: str = "flowfill",
+    quality: str | None = None,
     grow_px: int = 4,
     codec: str | None = None,
     preset: str | None = None,
@@ -46,6 +49,8 @@ def plan(
     `output`: where the result would go; None = a file like the input. Raises what `remove` raises.
     """
     video = Path(video)
+    options = with_quality(None, quality)
+    engine_options(engine, options)
     exact = None if rate is None else Fraction(rate)
     sources = mask_sources(mask, box, polygon)
     with open_video(video, exact) as reader, tempfile.TemporaryDirectory() as folder:
@@ -56,6 +61,7 @@ def plan(
             masks=masks,
             output=Path(output) if output is not None else video.with_suffix("" if video.is_dir() else ".mkv"),
             engine=engine,
+            options=options,
             grow_px=grow_px,
             feather_px=0,
             encode=Encode(codec=codec, preset=preset, lossless=lossless),

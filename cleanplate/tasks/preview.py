@@ -14,6 +14,7 @@ import numpy as np
 from cleanplate.base.arrays import cut
 from cleanplate.base.errors import MaskError, MediaError, UsageError
 from cleanplate.base.names import refuse_inputs
+from cleanplate.base.options import with_quality
 from cleanplate.base.report import Progress, StageClock, Watch
 from cleanplate.base.settings import check_grow, feather_for
 from cleanplate.base.when import parse_limits
@@ -37,6 +38,7 @@ def preview(
     polygon: Polygons = (),
     invert: bool = False,
     engine: str = "flowfill",
+    quality: str | None = None,
     options: Mapping[str, Any] | None = None,
     grow_px: int = 4,
     feather_px: int | None = None,
@@ -56,7 +58,8 @@ def preview(
     if not 1 <= count <= 64:
         raise UsageError(f"{count} frames were asked for; a sheet holds 1 to 64")
     spec = engine_spec(engine)
-    engine_options(engine, options or {})
+    chosen_options = with_quality(options, quality)
+    engine_options(engine, chosen_options)
     feather_px = feather_for(feather_px, grow_px)
     check_grow(grow_px, feather_px)
     within = parse_limits(start, stop)
@@ -77,7 +80,7 @@ def preview(
             feather_px=feather_px,
             clock=StageClock(),
         )
-        ready = make_engine(engine, options)
+        ready = make_engine(engine, chosen_options)
         for window, at in _windows(frames, wanted, spec.margin_frames):
             held = window[at]
             result, marked = held.frame, eight_bit(held.frame.image)

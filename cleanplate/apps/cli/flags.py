@@ -42,6 +42,12 @@ EngineOptions = Annotated[
     list[str] | None,
     typer.Option("--set", help="An option of the engine, NAME=VALUE; several.", rich_help_panel=_PAINT),
 ]
+Quality = Annotated[
+    str | None,
+    typer.Option(
+        "--quality", help="Of flowfill: fast, balanced or best.", rich_help_panel=_PAINT, show_default="balanced"
+    ),
+]
 Grow = Annotated[int, typer.Option("--grow", help="Pixels the hole is grown by.", rich_help_panel=_PAINT)]
 Feather = Annotated[
     int | None,

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from cleanplate.apps.cli import flags, screen
+from cleanplate.base.options import with_quality
 from cleanplate.base.report import Report
 from cleanplate.base.settings import Encode, Job, feather_for, parse_memory
 from cleanplate.base.when import parse_limits
@@ -27,6 +28,7 @@ def remove(
     polygon: flags.Polygons = None,
     invert: flags.Invert = False,
     engine: flags.Engine = "flowfill",
+    quality: flags.Quality = None,
     engine_options: flags.EngineOptions = None,
     grow: flags.Grow = 4,
     feather: flags.Feather = None,
@@ -55,6 +57,7 @@ def remove(
             polygon=polygon or (),
             invert=invert,
             engine=engine,
+            quality=quality,
             options=flags.parse_options(engine_options, engine_class(engine).Options),
             grow_px=grow,
             feather_px=feather,
@@ -82,6 +85,7 @@ def fill(
         Path, typer.Option("--masks", help="The folder that `cleanplate mask` wrote.", show_default=False)
     ],
     engine: flags.Engine = "flowfill",
+    quality: flags.Quality = None,
     engine_options: flags.EngineOptions = None,
     grow: flags.Grow = 4,
     feather: flags.Feather = None,
@@ -106,7 +110,7 @@ def fill(
         masks=masks,
         output=output,
         engine=engine,
-        options=flags.parse_options(engine_options, engine_class(engine).Options),
+        options=with_quality(flags.parse_options(engine_options, engine_class(engine).Options), quality),
         grow_px=grow,
         feather_px=feather_for(feather, grow),
         encode=Encode(codec=codec, crf=crf, preset=preset, lossless=lossless),
@@ -166,6 +170,7 @@ def plan(
     polygon: flags.Polygons = None,
     invert: flags.Invert = False,
     engine: flags.Engine = "flowfill",
+    quality: flags.Quality = None,
     grow: flags.Grow = 4,
     start: flags.Start = None,
     stop: flags.Stop = None,
@@ -187,6 +192,7 @@ def plan(
             polygon=polygon or (),
             invert=invert,
             engine=engine,
+            quality=quality,
             grow_px=grow,
             codec=codec,
             preset=preset,

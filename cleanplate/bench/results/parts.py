@@ -23,7 +23,7 @@ from cleanplate.bench.speed.targets import Target, logo, memory
 from cleanplate.bench.track.run import bench_track
 from cleanplate.mask.tracker import TRACKERS
 
-ENGINES = ("flowfill", "opencv-telea", "opencv-ns")
+ENGINES = ("flowfill", "opencv-telea", "opencv-ns", "smooth")
 QUALITY_DB = 19.5
 QUALITY_RATIO = 6.0
 
