@@ -11,13 +11,13 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from cleanplate.base.types import INVENTED, SEEN
 from cleanplate.paint.judge import Candidates
 from cleanplate.paint.sampling import DEEP, sample
 from cleanplate.paint.trace import GRID_PX, Tracks, is_visible, locate
 
 NEGLIGIBLE = 0.02  # a smaller share of the weight is not worth sampling for
 SAME_PX2 = 0.1  # two candidates that lie closer (squared working pixels) are one: sampled once, sharper and quicker
-SEEN, INVENTED = 1, 2  # of `Painting.origin`
 
 
 def blend(

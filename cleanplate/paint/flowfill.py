@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cleanplate.base.errors import UsageError
-from cleanplate.base.types import Clip, Painting
-from cleanplate.paint.blend import INVENTED, blend
+from cleanplate.base.types import INVENTED, Clip, Painting
+from cleanplate.paint.blend import blend
 from cleanplate.paint.engine import Engine
 from cleanplate.paint.judge import judge
 from cleanplate.paint.presets import PRESETS, Preset

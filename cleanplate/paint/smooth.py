@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cleanplate.base.types import Clip, Painting
+from cleanplate.base.types import INVENTED, Clip, Painting
 from cleanplate.motion.complete import harmonic
 from cleanplate.paint.engine import Engine
 from cleanplate.paint.looks import bounds
 from cleanplate.paint.sampling import DEEP, MID_GRAY
 
 CONTEXT_PX = 8  # what the smooth fill sees around the hole; one is 0.1 dB worse, more the same
-INVENTED = 2  # of `Painting.origin`
 
 
 @dataclass(frozen=True, kw_only=True)
