@@ -57,7 +57,7 @@ _PRESET_TIMES = {
     "placebo": 25.0,
 }
 _X265_TIMES = 3.0
-_QUALITY_TIMES = {"fast": 0.8, "best": 1.7}
+_QUALITY_TIMES = {"fast": 0.85, "best": 2.4}
 "what an engine's qualities take, of the time of the default one"
 _FFV1_TIMES = 2.0
 _START_S = 2.0

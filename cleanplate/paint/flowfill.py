@@ -104,13 +104,13 @@ class FlowFill(Engine):
         tracks = find_tracks(
             sheet.images, sheet.holes, owed, scale, unit, self.options.reach_frames, preset, pool, self._memory
         )
-        followed, hypotheses = [FLOW], [FLOW, PLANE]
+        followed, hypotheses = FLOW, [FLOW, PLANE]
         for look in range(preset.looks):
             if look == preset.looks - 1:  # what lies farther was only for the look before
                 owed = [t for t in owed if sheet.core[0] - 1 <= t <= sheet.core[1]]
             if look:
                 tracks = look_again(tracks, sheet.painted, sheet.begin, scale, unit, preset, pool)
-                followed, hypotheses = [CLOSE, SECOND], [FLOW, PLANE, SECOND, CLOSE]
+                followed, hypotheses = CLOSE, [FLOW, PLANE, SECOND, CLOSE]
             pending: deque[Future[None]] = deque()
             for t, trails in _trails(tracks, set(owed), hypotheses, ERROR_LIMIT_PX2 * unit**2, pool):
                 pending.append(pool.submit(_paint, sheet, t, tracks, trails, scale, self.options.match_border))
@@ -118,8 +118,9 @@ class FlowFill(Engine):
                     pending.popleft().result()
             for future in pending:
                 future.result()
-        for flow in reversed(followed if self.options.steady else []):
-            steady(sheet.painted, sheet.holes, owed, sheet.begin, tracks, flow, self.options.steady, scale, unit, pool)
+        if self.options.steady:
+            share = self.options.steady
+            steady(sheet.painted, sheet.holes, owed, sheet.begin, tracks, followed, share, scale, unit, pool)
 
 
 @dataclass(kw_only=True, eq=False)
