@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from av.container import InputContainer
+from av.sidedata.sidedata import SideDataContainer
 from av.sidedata.sidedata import Type as SideDataType
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
@@ -193,5 +194,7 @@ class FileReader(VideoReader):
 
 
 def _captions(picture: VideoFrame) -> bytes:
-    data: Any = picture.side_data.get(SideDataType.A53_CC)  # type: ignore[call-overload]  # PyAV's stub
+    # `picture.side_data` would keep the container in the picture and the picture in the container: a cycle that holds
+    # the decoder's memory until a full collection, and so memory that grows with the length of the video.
+    data: Any = SideDataContainer(picture).get(SideDataType.A53_CC)  # type: ignore[call-arg]  # PyAV
     return b"" if data is None else bytes(data)

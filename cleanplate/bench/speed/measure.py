@@ -112,7 +112,7 @@ class _Tree:
         for process in left:
             with suppress(self._psutil.NoSuchProcess):
                 process.kill()
-        self._psutil.wait_procs([process for process in left if process != self._root], timeout=1)
+        self._psutil.wait_procs([process for process in left if process != self._root], timeout=10)
 
     def _watch(self) -> None:
         with suppress(self._psutil.NoSuchProcess):  # the end of it; what it left running stays known
