@@ -90,6 +90,10 @@ class TrackerSpec:
 
 
 TRACKERS: dict[str, TrackerSpec] = {
+    "flow": TrackerSpec(
+        where="cleanplate.mask.track_flow:FlowTracker",
+        summary="flow, motion against the background, learned looks, and borders on edges; finds again what was hidden",
+    ),
     "hold": TrackerSpec(
         where="cleanplate.mask.track_hold:Hold",
         summary="leaves each mask where it was given: what tracking is measured against",

@@ -205,7 +205,7 @@ def test_many_objects(name):
     ids = tuple(np.unique(grid).tolist())
     assert len(ids) == 32
     found = run(name, images, given(grid, ids=ids))
-    assert np.mean(found[-1].labels == grid) > 0.95
+    assert np.mean(found[-1].labels == grid) > 0.9
 
 
 def test_one_frame_and_an_object_that_fills_it(name):
