@@ -276,7 +276,7 @@ def test_what_fails_is_named_and_does_not_spoil_the_rest(tmp_path):
 @pytest.mark.parametrize(
     ("trackers", "sentence"),
     [
-        ((), "no tracker was given; choose from hold, warp"),
+        ((), "no tracker was given; choose from flow, hold, warp"),
         (("magic",), "there is no tracker 'magic'"),
         (("hold", "hold"), "'hold' was given twice"),
         (("mine=nowhere",), "'mine=nowhere' names no results"),

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 _STEP_PX = 4
 _ROUNDS = 6
 _LEAST_SIGMA_PX = 0.3
+_SPREAD = 0.3  # of the residuals of one object, as a share of their median
 
 
 def residual(flow: NDArray[np.float32], outside: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -48,6 +49,6 @@ def likelihood(residual_px: NDArray[np.float32], inside: NDArray[np.bool_]) -> N
     if not inside.any() or inside.all():
         return np.zeros(inside.shape, np.float32)
     typical, noise = float(np.median(residual_px[inside])), max(float(np.median(residual_px[~inside])), 0.2)
-    of_object = 1 + ((residual_px - typical) / (0.5 * typical + noise)) ** 2
+    of_object = 1 + ((residual_px - typical) / (_SPREAD * typical + noise)) ** 2
     of_background = 1 + (residual_px / noise) ** 2
     return np.asarray(np.clip(np.log(of_background / of_object), -3, 1), np.float32)

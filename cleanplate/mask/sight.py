@@ -15,7 +15,8 @@ from cleanplate.base.types import Image, Labels
 from cleanplate.mask.edges import Guide, dot
 
 _WORK_AREA_PX = 432 * 240
-_RADII_PX, _EPS = (14, 7, 3), 2.0  # of the guided filter: px at working size, Lab units squared
+_RADII_PX, _EPS = (10, 7, 5, 3), 2.0  # of the guided filter: px at working size, Lab units squared
+_WINDOWS = 25  # squared radii that an object must cover for that window
 _EDGE_RADIUS_PX = 3  # of the one that draws borders at full size, px at working size
 
 _NOTHING = np.zeros((0, 0), np.float32)
@@ -33,7 +34,7 @@ class Sight:
 
     def guide(self, area_px: float) -> Guide:
         """The filter for an object of that size: its window is not to be larger than the object."""
-        radius_px = next((radius for radius in _RADII_PX if 9 * radius * radius < area_px), _RADII_PX[-1])
+        radius_px = next((radius for radius in _RADII_PX if _WINDOWS * radius * radius < area_px), _RADII_PX[-1])
         if radius_px not in self._guides:
             self._guides[radius_px] = Guide(self.lab, radius_px, _EPS)
         return self._guides[radius_px]

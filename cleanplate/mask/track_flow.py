@@ -31,7 +31,7 @@ Flows = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 # Lengths in px at working size; weights add up as logits.
 _UNSURE = np.float32(0.2)  # what the mask before is worth where the flow does not agree with itself
-_W_DISTANCE, _W_LOOKS, _W_MOTION, _W_CUT = 0.1, 3.0, 0.8, 0.5
+_W_DISTANCE, _W_LOOKS, _W_MOTION, _W_CUT = 0.1, 3.5, 0.8, 0.5
 _DEEPEST_PX, _FARTHEST_PX = 8, 40  # distance to the border counts up to here, inside and outside
 _SMOOTHNESS = 1.0
 _NEAR_PX = 24  # the look of what lies so near an object is learned twice as well
