@@ -104,7 +104,7 @@ class FlowFill(Engine):
         tracks = find_tracks(
             sheet.images, sheet.holes, owed, scale, unit, self.options.reach_frames, preset, pool, self._memory
         )
-        followed, hypotheses = FLOW, [FLOW, PLANE, CARRIED]
+        followed, hypotheses = FLOW, [FLOW, PLANE, CARRIED] if preset.is_carried else [FLOW, PLANE]
         for look in range(preset.looks):
             if look == preset.looks - 1:  # what lies farther was only for the look before
                 owed = [t for t in owed if sheet.core[0] - 1 <= t <= sheet.core[1]]

@@ -32,8 +32,8 @@ class Tracks:
 
     masked: NDArray[np.bool_]  # (T, h, w): hole and ring; a source must lie outside
     gray: NDArray[np.uint8]  # (T, h, w): what motion was found on
-    flows: NDArray[np.int16]  # (2 or 4, N): `FLOW`, `CARRIED`; `SECOND`, `CLOSE` once there are painted pictures. Flat;
-    # per pair (2 ways, rows, columns, 2), x then y, in steps of FLOW_STEP_PX
+    flows: NDArray[np.int16]  # (1, 2 or 4, N): `FLOW`, `CARRIED`; `SECOND`, `CLOSE` once there are painted pictures.
+    # Flat; per pair (2 ways, rows, columns, 2), x then y, in steps of FLOW_STEP_PX
     places: NDArray[np.int64]  # (T - 1, 5): offset in `flows`, x0, y0, columns, rows; columns 0 = pair not needed
     planes: NDArray[np.float64]  # (T - 1, 2 ways, 3, 3): the camera's motion
 

@@ -2,8 +2,9 @@
 
 Each pair of neighbouring frames gets its flow both ways, by pictures whose holes are smoothly filled. What the flow
 says near the fill is not believed: it is thrown away, found again by the known samples alone as far as there are any
-(`motion/rim.py`), and completed harmonically. Beside it go the same completed with what other times tell (`carry`),
-and the motion of one plane, the camera's. Once the holes are painted a second look finds the motion of the painted pictures.
+(`motion/rim.py`), and completed harmonically. Beside it go the same completed with what other times tell (`carry`), and
+the motion of one plane, the camera's. Once the holes are painted a second look finds the motion of the painted
+pictures.
 """
 
 from __future__ import annotations
@@ -93,7 +94,9 @@ def find_tracks(
     places = np.zeros((max(count - 1, 0), 5), np.int64)
     size = 0
     for n in pairs:
-        x0, y0, x1, y1 = bounds(masked[n] | masked[n + 1], max(round(CARRY_PX * unit), GRID_PX))
+        x0, y0, x1, y1 = bounds(
+            masked[n] | masked[n + 1], max(round(CARRY_PX * unit), GRID_PX) if preset.is_carried else GRID_PX
+        )
         places[n] = size, x0, y0, x1 - x0, y1 - y0
         size += 4 * (x1 - x0) * (y1 - y0)
     flow = np.zeros(size, np.int16)
@@ -113,6 +116,9 @@ def find_tracks(
             fitted = _planes(both_ways, good, box, unit)
             found = np.stack([good, good])
             for way, xy in enumerate(both_ways):
+                if not preset.is_carried:
+                    _complete(xy, good)
+                    continue
                 _complete(xy, good, sweeps=2)
                 one, other = (np.s_[n + way, *part], np.s_[n + 1 - way, *part])
                 found[way] |= rim_flow(gray[one], gray[other], masked[one], masked[other], xy, ~good)
@@ -124,7 +130,7 @@ def find_tracks(
 
     memory.next_clip()
     list(pool.map(measure, pairs))
-    flows = np.stack([flow, carry(flow, known, places, planes, pool)])
+    flows = np.stack([flow, carry(flow, known, places, planes, pool)] if preset.is_carried else [flow])
     return Tracks(masked=masked, gray=gray, flows=flows, places=places, planes=planes)
 
 
