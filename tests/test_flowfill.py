@@ -109,13 +109,13 @@ def test_the_same_on_a_real_shot(clip):
 def test_a_hole_that_glides_over_a_waving_cloth(quality, cloth):
     shot, holes = cloth
     smooth = score(fill(shot.plate, holes, "smooth"), shot.plate, holes)
-    assert score(fill(shot.plate, holes, quality=quality), shot.plate, holes) > smooth + 3
+    assert score(fill(shot.plate, holes, quality=quality), shot.plate, holes) > smooth + 5
 
 
 def test_a_second_look_follows_what_the_camera_does_not(cloth):
     shot, holes = cloth
     first, second = (score(fill(shot.plate, holes, quality=q), shot.plate, holes) for q in ("balanced", "best"))
-    assert second > first + 0.3
+    assert second > first + 0.05
 
 
 def test_colours_meet_the_border_when_the_exposure_drifts():

@@ -32,7 +32,7 @@ def harmonic(
         pyramid.append(_halve(*pyramid[-1]))
     for level in range(len(pyramid) - 2, -1, -1):
         fine, fine_known = pyramid[level]
-        _enlarge(pyramid[level + 1][0], fine, fine_known)
+        enlarge(pyramid[level + 1][0], fine, fine_known)
         _relax(fine, fine_known, sweeps, OMEGA)
     return out
 
@@ -59,7 +59,8 @@ def _halve(values: NDArray[np.float32], known: NDArray[np.bool_]) -> tuple[NDArr
 
 
 @numba.njit(cache=True, nogil=True)
-def _enlarge(coarse: NDArray[np.float32], fine: NDArray[np.float32], known: NDArray[np.bool_]) -> None:
+def enlarge(coarse: NDArray[np.float32], fine: NDArray[np.float32], known: NDArray[np.bool_]) -> None:
+    """Bilinear, from half as many samples each way into what is not known of `fine` (H, W, C)."""
     height, width, channels = fine.shape
     last_y, last_x = coarse.shape[0] - 1, coarse.shape[1] - 1
     for y in range(height):

@@ -26,7 +26,7 @@ from cleanplate.paint.judge import judge
 from cleanplate.paint.presets import PRESETS, Preset
 from cleanplate.paint.smooth import put, smooth
 from cleanplate.paint.steady import steady
-from cleanplate.paint.trace import CLOSE, FLOW, PLANE, SECOND, Tracks, Trail, sweep
+from cleanplate.paint.trace import CARRIED, CLOSE, FLOW, PLANE, SECOND, Tracks, Trail, sweep
 from cleanplate.paint.tracks import PairMemory, find_tracks, look_again
 
 ERROR_LIMIT_PX2 = 20.0  # at 240 lines: a trace that missed itself by more along the way is lost
@@ -104,13 +104,13 @@ class FlowFill(Engine):
         tracks = find_tracks(
             sheet.images, sheet.holes, owed, scale, unit, self.options.reach_frames, preset, pool, self._memory
         )
-        followed, hypotheses = FLOW, [FLOW, PLANE]
+        followed, hypotheses = FLOW, [FLOW, PLANE, CARRIED] if preset.is_carried else [FLOW, PLANE]
         for look in range(preset.looks):
             if look == preset.looks - 1:  # what lies farther was only for the look before
                 owed = [t for t in owed if sheet.core[0] - 1 <= t <= sheet.core[1]]
             if look:
                 tracks = look_again(tracks, sheet.painted, sheet.begin, scale, unit, preset, pool)
-                followed, hypotheses = CLOSE, [FLOW, PLANE, SECOND, CLOSE]
+                followed, hypotheses = CLOSE, [FLOW, PLANE, CARRIED, SECOND, CLOSE]
             pending: deque[Future[None]] = deque()
             for t, trails in _trails(tracks, set(owed), hypotheses, ERROR_LIMIT_PX2 * unit**2, pool):
                 pending.append(pool.submit(_paint, sheet, t, tracks, trails, scale, self.options.match_border))

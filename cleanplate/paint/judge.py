@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 from cleanplate.motion.complete import harmonic
 from cleanplate.paint.sampling import DEEP, sample
-from cleanplate.paint.trace import CLOSE, FLOW, GRID_PX, PLANE, SECOND, Tracks, Trail, locate
+from cleanplate.paint.trace import CARRIED, CLOSE, FLOW, GRID_PX, PLANE, SECOND, Tracks, Trail, locate
 
 # Weight of a candidate, that of the smooth fill being 1: exp(TRUST) (V + V0)^-a (E + E0)^-b (D + D0)^-c, V the mean
 # square error the ring foretells (colours 0-255), E the forward-backward error (px^2) and D the doubt (px) of its way,
 # in working pixels; TRUST is that of a hypothesis. Fitted on 48 clips, see docs/flowfill.md.
-TRUST = {FLOW: 5.7, PLANE: 4.95, SECOND: 4.9, CLOSE: 4.9}
+TRUST = {FLOW: 5.7, PLANE: 4.95, CARRIED: 4.9, SECOND: 4.9, CLOSE: 4.9}
 V_POWER, E_POWER, D_POWER = 0.84, 0.61, 0.58
 V_FLOOR, E_FLOOR_PX2, D_FLOOR_PX = 10.0, 0.01, 0.3
 FADE_CELLS = 1  # over how far a source's weight falls off where it ends

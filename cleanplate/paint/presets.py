@@ -17,6 +17,8 @@ class Preset:
     "gradient steps a patch takes at each scale"
     context_px: int
     "of 240: how much around the holes flow is looked for; less loses the camera's motion"
+    is_carried: bool
+    "whether flow is followed up to the holes' rims and carried into them from other times: a third of all the time"
     looks: int
     "how often motion is found: a look after the first goes by the painted pictures"
     beyond_frames: int
@@ -27,7 +29,13 @@ class Preset:
 
 
 PRESETS = {
-    "fast": Preset(dis_finest_scale=1, dis_stride_px=5, dis_descents=12, context_px=100, looks=1, beyond_frames=1),
-    "balanced": Preset(dis_finest_scale=0, dis_stride_px=6, dis_descents=8, context_px=140, looks=1, beyond_frames=1),
-    "best": Preset(dis_finest_scale=0, dis_stride_px=5, dis_descents=16, context_px=140, looks=2, beyond_frames=12),
+    "fast": Preset(
+        dis_finest_scale=1, dis_stride_px=5, dis_descents=12, context_px=100, is_carried=False, looks=1, beyond_frames=1
+    ),
+    "balanced": Preset(
+        dis_finest_scale=0, dis_stride_px=6, dis_descents=8, context_px=140, is_carried=True, looks=1, beyond_frames=1
+    ),
+    "best": Preset(
+        dis_finest_scale=0, dis_stride_px=5, dis_descents=16, context_px=140, is_carried=True, looks=2, beyond_frames=12
+    ),
 }

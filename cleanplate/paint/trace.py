@@ -21,9 +21,9 @@ FLOW_STEP_PX = 1 / 128  # flow is kept as int16 in these steps: +-256 px in half
 GRID_PX = 2  # every second point is followed, the others lie between; 1 gives the same picture at four times the price
 FOLLOW_FRAMES = 30  # how far a point between nodes is followed on by itself
 NOWHERE = -1  # frame of a point that is seen in none
-# Hypotheses of the motion: flow completed from around the hole, the camera, the flow of painted pictures, and that
-# completed from close by
-FLOW, PLANE, SECOND, CLOSE = 0, 1, 2, 3
+# Hypotheses of the motion: flow completed from around the hole, the camera, flow completed from other times as well,
+# the flow of painted pictures, and that completed from close by
+FLOW, PLANE, CARRIED, SECOND, CLOSE = 0, 1, 2, 3, 4
 
 
 @dataclass(kw_only=True, eq=False)
@@ -32,8 +32,8 @@ class Tracks:
 
     masked: NDArray[np.bool_]  # (T, h, w): hole and ring; a source must lie outside
     gray: NDArray[np.uint8]  # (T, h, w): what motion was found on
-    flows: NDArray[np.int16]  # (1 or 3, N): `FLOW`; `SECOND` and `CLOSE` once there are painted pictures. Flat; per
-    # pair (2 ways, rows, columns, 2), x then y, in steps of FLOW_STEP_PX
+    flows: NDArray[np.int16]  # (1, 2 or 4, N): `FLOW`, `CARRIED`; `SECOND`, `CLOSE` once there are painted pictures.
+    # Flat; per pair (2 ways, rows, columns, 2), x then y, in steps of FLOW_STEP_PX
     places: NDArray[np.int64]  # (T - 1, 5): offset in `flows`, x0, y0, columns, rows; columns 0 = pair not needed
     planes: NDArray[np.float64]  # (T - 1, 2 ways, 3, 3): the camera's motion
 

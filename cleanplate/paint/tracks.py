@@ -1,8 +1,10 @@
 """Finding out how one clip moves around its holes: what `trace` follows.
 
 Each pair of neighbouring frames gets its flow both ways, by pictures whose holes are smoothly filled. What the flow
-says near the fill is not believed: it is thrown away and completed harmonically from farther out. Beside it goes the
-motion of one plane, the camera's. Once the holes are painted a second look finds the motion of the painted pictures.
+says near the fill is not believed: it is thrown away, found again by the known samples alone as far as there are any
+(`motion/rim.py`), and completed harmonically. Beside it go the same completed with what other times tell (`carry`), and
+the motion of one plane, the camera's. Once the holes are painted a second look finds the motion of the painted
+pictures.
 """
 
 from __future__ import annotations
@@ -21,8 +23,10 @@ from numpy.typing import NDArray
 
 from cleanplate.base.types import Box
 from cleanplate.motion.camera import fit_plane
-from cleanplate.motion.complete import harmonic
+from cleanplate.motion.complete import SWEEPS, harmonic
 from cleanplate.motion.dis import DisFlow
+from cleanplate.motion.rim import rim_flow
+from cleanplate.paint.carry import carry
 from cleanplate.paint.looks import bounds, look, shrink
 from cleanplate.paint.presets import Preset
 from cleanplate.paint.trace import FLOW_STEP_PX, GRID_PX, Tracks
@@ -30,10 +34,12 @@ from cleanplate.paint.trace import FLOW_STEP_PX, GRID_PX, Tracks
 # Lengths marked "of 240" are pixels of a frame 240 lines high and grow with it; the others are working pixels.
 CLOSE_BAND_PX = 3  # the same where the fill is a painting
 BAND_PX = 7  # beyond the ring: how far flow is spoilt by the fill (patches of 8 at the finest scales)
+CARRY_PX = 16  # of 240: motion is kept this far around the holes, to be carried into them
 CAMERA_GRID_PX = 8  # of 240: the plane is fitted to every 8th flow vector
 
 
-Measured = tuple[NDArray[np.int16], NDArray[np.float64]]  # a pair's flow in FLOW_STEP_PX, and its two planes
+Measured = tuple[NDArray[np.int16], NDArray[np.bool_], NDArray[np.float64]]
+# a pair's flow in FLOW_STEP_PX, where it was found and not completed, and its two planes
 
 
 class PairMemory:
@@ -88,10 +94,13 @@ def find_tracks(
     places = np.zeros((max(count - 1, 0), 5), np.int64)
     size = 0
     for n in pairs:
-        x0, y0, x1, y1 = bounds(masked[n] | masked[n + 1], GRID_PX)
+        x0, y0, x1, y1 = bounds(
+            masked[n] | masked[n + 1], max(round(CARRY_PX * unit), GRID_PX) if preset.is_carried else GRID_PX
+        )
         places[n] = size, x0, y0, x1 - x0, y1 - y0
         size += 4 * (x1 - x0) * (y1 - y0)
-    flows = np.zeros((1, size), np.int16)
+    flow = np.zeros(size, np.int16)
+    known = np.zeros(size // 2, np.bool_)
     planes = np.tile(np.eye(3), (len(places), 2, 1, 1))
     local = threading.local()  # DIS keeps buffers: one a thread
 
@@ -102,17 +111,26 @@ def find_tracks(
         key = _digest(gray[n][part], gray[n + 1][part], both[part], (*box, *places[n, 1:], unit))
         measured = memory.get(key)
         if measured is None:
-            flow = _flow(local, preset, gray[n : n + 2], box)
+            both_ways = _flow(local, preset, gray[n : n + 2], box)
             good = _trusted(both[part], BAND_PX)
-            fitted = _planes(flow, good, box, unit)
-            _complete(flow, good)
-            measured = _steps(flow, box, places[n]), fitted
+            fitted = _planes(both_ways, good, box, unit)
+            found = np.stack([good, good])
+            for way, xy in enumerate(both_ways):
+                if not preset.is_carried:
+                    _complete(xy, good)
+                    continue
+                _complete(xy, good, sweeps=2)
+                one, other = (np.s_[n + way, *part], np.s_[n + 1 - way, *part])
+                found[way] |= rim_flow(gray[one], gray[other], masked[one], masked[other], xy, ~good)
+                _complete(xy, found[way])
+            measured = _steps(both_ways, box, places[n]), _inner(found, box, places[n]).ravel(), fitted
         memory.put(key, measured)  # also one from an earlier clip, which will be forgotten before long
-        offset = places[n, 0]
-        flows[0, offset : offset + measured[0].size], planes[n] = measured
+        start, stop = places[n, 0], places[n, 0] + measured[0].size
+        flow[start:stop], known[start // 2 : stop // 2], planes[n] = measured
 
     memory.next_clip()
     list(pool.map(measure, pairs))
+    flows = np.stack([flow, carry(flow, known, places, planes, pool)] if preset.is_carried else [flow])
     return Tracks(masked=masked, gray=gray, flows=flows, places=places, planes=planes)
 
 
@@ -124,7 +142,7 @@ def look_again(
     The core starts at frame `first`. Pairs that are not all in it keep the completed flow.
     """
     rows, columns = tracks.masked.shape[1:]
-    flows = np.repeat(tracks.flows[:1], 3, axis=0)
+    flows = tracks.flows[[0, 1, 0, 0]]
     gray = tracks.gray.copy()
     core = range(first, first + len(painted))
     whole = np.zeros(painted.shape[1:3], np.bool_)
@@ -138,9 +156,10 @@ def look_again(
         both = tracks.masked[n] | tracks.masked[n + 1]
         box = bounds(both, max(round(preset.again_context_px * unit), GRID_PX))
         flow = _flow(local, preset, gray[n : n + 2], box)
-        _keep(flow, box, tracks.places[n], flows[1])
-        _complete(flow, _trusted(both[box[1] : box[3], box[0] : box[2]], CLOSE_BAND_PX))
         _keep(flow, box, tracks.places[n], flows[2])
+        for xy in flow:
+            _complete(xy, _trusted(both[box[1] : box[3], box[0] : box[2]], CLOSE_BAND_PX))
+        _keep(flow, box, tracks.places[n], flows[3])
 
     pairs = [n for n in np.flatnonzero(tracks.places[:, 3]) if n in core and n + 1 in core]
     list(pool.map(prepare, sorted({t for n in pairs for t in (n, n + 1)})))
@@ -172,7 +191,7 @@ def _pairs(holes: NDArray[np.bool_], owed: set[int], reach_frames: int) -> set[i
 
 
 def _flow(local: threading.local, preset: Preset, gray: NDArray[np.uint8], box: Box) -> NDArray[np.float32]:
-    """Flow of two frames (2, h, w) both ways within `box`: (rows, columns, 4), forward x and y, backward x and y."""
+    """Flow of two frames (2, h, w) both ways within `box`: (2, rows, columns, 2), forward and backward."""
     if not hasattr(local, "dis"):
         # Variational refinement would smear the fill outward and take half the time; without it the band can be narrow,
         # which is worth far more.
@@ -183,7 +202,7 @@ def _flow(local: threading.local, preset: Preset, gray: NDArray[np.uint8], box: 
             refinements=0,
         )
     first, second = (picture[box[1] : box[3], box[0] : box[2]] for picture in gray)
-    return np.concatenate([local.dis.pair(first, second), local.dis.pair(second, first)], -1)
+    return np.stack([local.dis.pair(first, second), local.dis.pair(second, first)])
 
 
 def _trusted(masked: NDArray[np.bool_], band_px: int) -> NDArray[np.bool_]:
@@ -194,29 +213,32 @@ def _trusted(masked: NDArray[np.bool_], band_px: int) -> NDArray[np.bool_]:
 
 
 def _planes(flow: NDArray[np.float32], good: NDArray[np.bool_], box: Box, unit: float) -> NDArray[np.float64]:
-    """The camera's motion both ways, (2, 3, 3), by the good part of the flow (rows, columns, 4) within `box`."""
+    """The camera's motion both ways, (2, 3, 3), by the good part of the flow (2, rows, columns, 2) within `box`."""
     step = max(round(CAMERA_GRID_PX * unit), 1)
     ys, xs = (step * nodes for nodes in np.nonzero(good[::step, ::step]))
     points = np.stack([xs + box[0], ys + box[1]], -1).astype(np.float32)
-    moved = flow[ys, xs]
-    return np.stack([fit_plane(points, points + moved[:, 2 * way : 2 * way + 2]) for way in (0, 1)])
+    return np.stack([fit_plane(points, points + one_way[ys, xs]) for one_way in flow])
 
 
-def _complete(flow: NDArray[np.float32], good: NDArray[np.bool_]) -> None:
-    """Replaces what is not good of the flow (rows, columns, 4) harmonically."""
+def _complete(flow: NDArray[np.float32], good: NDArray[np.bool_], sweeps: int = SWEEPS) -> None:
+    """Replaces what is not good of the flow (rows, columns, 2) harmonically."""
     if not good.all():
         x0, y0, x1, y1 = bounds(~good, 1)
         inner = np.s_[y0:y1, x0:x1]
-        flow[inner] = harmonic(flow[inner], good[inner])
+        flow[inner] = harmonic(flow[inner], good[inner], sweeps)
 
 
 def _steps(flow: NDArray[np.float32], box: Box, place: NDArray[np.int64]) -> NDArray[np.int16]:
-    """The part of `flow` (rows, columns, 4) within `box` that belongs to `place`, as `Tracks.flows` holds it: flat."""
-    _, x0, y0, wide, high = (int(v) for v in place)
-    kept = flow[y0 - box[1] : y0 - box[1] + high, x0 - box[0] : x0 - box[0] + wide]
+    """The part of `flow` (2, rows, columns, 2) within `box` that belongs to `place`, flat as in `Tracks.flows`."""
     limit = np.iinfo(np.int16).max
-    steps = np.clip(np.rint(kept / FLOW_STEP_PX), -limit, limit).astype(np.int16)
-    return np.asarray(steps.reshape(high, wide, 2, 2).transpose(2, 0, 1, 3).ravel(), np.int16)
+    steps = np.clip(np.rint(_inner(flow, box, place) / FLOW_STEP_PX), -limit, limit).astype(np.int16)
+    return np.asarray(steps.ravel(), np.int16)
+
+
+def _inner(field: NDArray[Any], box: Box, place: NDArray[np.int64]) -> NDArray[Any]:
+    """The part of a pair's field (2, rows, columns, ...) within `box` that belongs to `place`."""
+    _, x0, y0, wide, high = (int(v) for v in place)
+    return field[:, y0 - box[1] : y0 - box[1] + high, x0 - box[0] : x0 - box[0] + wide]
 
 
 def _keep(flow: NDArray[np.float32], box: Box, place: NDArray[np.int64], row: NDArray[np.int16]) -> None:
