@@ -44,7 +44,7 @@ def test_large_crops_stay_within_the_budget():
 
 def test_the_shortest_piece_is_returned_where_nothing_fits():
     found = grid(8_000_000, GIB, frame_bytes=25 * 1024**2)
-    assert (found.core, found.margin) == (8, 4)
+    assert (found.core, found.margin, found.joint) == (4, 4, 2)
     assert found.memory_bytes > GIB
 
 
