@@ -197,11 +197,11 @@ class _Run:
             warnings.append(f"in {tally.covered} frames the grown masks cover the whole picture")
         if tally.frames != self.masks.frame_count and not reader.warnings:  # which say why
             warnings.append(f"the masks were made for {self.masks.frame_count} frames, but {tally.frames} were decoded")
-        peak = peak_memory_bytes()
-        if peak is not None and peak > max(expected.ceiling_bytes, self.peak_before or 0):
+        peak, ceiling = peak_memory_bytes(), expected.ceiling_bytes
+        if peak is not None and peak > max(ceiling, self.peak_before or 0):
             warnings.append(
-                f"the run held {peak / 1024**2:.0f} MiB at its peak, more than the {expected.ceiling_bytes / 1024**2:.0f} "
-                f"MiB it was to stay below ({expected.memory_bytes / 1024**2:.0f} MiB were foretold)"
+                f"the run held {peak / 1024**2:.0f} MiB at its peak, more than the {ceiling / 1024**2:.0f} MiB it was "
+                f"to stay below ({expected.memory_bytes / 1024**2:.0f} MiB were foretold)"
             )
         return Report(
             job=replace(job, masks=None) if before else job,
