@@ -63,8 +63,6 @@ _FFV1_TIMES = 2.0
 _START_S = 2.0
 _LARGE_MEMORY_BYTES = 3 * 1024**3
 "the ceiling for large pictures where none is asked for"
-_KEPT_BYTES_PER_PX = 3
-"of a clip, freed but kept by the C library; not for large pictures, see base/heap.py"
 _REGION_BYTES_PER_PX = 5
 "of a frame's holes: what is blank, what may change, and the weights of paint"
 
@@ -88,13 +86,11 @@ def forecast(job: Job, info: VideoInfo, masks: StoredMasks, encoder: str) -> For
     crop_px = _largest_crop_px(info, stretches, spec, job.grow_px)
     is_large = samples > LARGE_PX
     ceiling_bytes = job.memory_bytes or (_LARGE_MEMORY_BYTES if is_large else MEMORY_DEFAULT_BYTES)
-    kept_bytes = 0 if is_large else _KEPT_BYTES_PER_PX
     grid = plan_grid(
         core_frames=spec.core_frames,
         margin_frames=spec.margin_frames,
         crop_px=crop_px,
-        # the clip, and what the engine holds beside it: measured at 8 bit, where painted frames take half
-        crop_bytes_per_px=3 * sample_bytes + 1 + spec.bytes_per_px + 3 * (sample_bytes - 1) + kept_bytes,
+        crop_bytes_per_px=spec.clip_bytes_per_px(info.height_px, sample_bytes),
         frame_bytes=int(samples * sample_bytes * (1 + chroma)),
         frames_in_codecs=_FRAMES_IN_CODECS.get(encoder, _FRAMES_IN_OTHER_CODECS)[is_large],
         region_bytes=_REGION_BYTES_PER_PX * max(_hole_box_px(stretch) for stretch in stretches),

@@ -20,6 +20,9 @@ from cleanplate.base.errors import UsageError
 from cleanplate.base.options import fill_options
 from cleanplate.base.types import Clip, Painting
 
+WORK_HEIGHT_PX = 360
+"about how high the pictures are made on which motion is found, unless an engine's options say otherwise"
+
 
 class Engine(ABC):
     """Paints the holes of one clip."""
@@ -48,7 +51,9 @@ class EngineSpec:
     margin_frames: int
     "frames shown before and after the core"
     bytes_per_px: int
-    "working memory a pixel of one frame of the clip, beside the clip itself"
+    "working memory a pixel of one frame of the clip, beside the clip itself, at 8 bit"
+    bytes_per_work_px: int = 0
+    "the same a pixel of the smaller pictures that it finds motion on"
     core_seconds_per_mpx: float = 0.1
     "work for a megapixel of crop in one frame, for the forecast (measured as told in forecast.py)"
     multiple_px: int = 1
@@ -61,6 +66,12 @@ class EngineSpec:
     is_trained: bool = True
     "False exempts the row from the quality part of the contract"
 
+    def clip_bytes_per_px(self, frame_height_px: int, sample_bytes: int) -> int:
+        """Memory that painting takes a pixel of one frame of the clip, the clip itself and what is painted included."""
+        scale = max(1, round(frame_height_px / WORK_HEIGHT_PX))
+        deeper = 3 * (sample_bytes - 1)  # measured at 8 bit, where painted frames take half
+        return 3 * sample_bytes + 1 + self.bytes_per_px + deeper + -(-self.bytes_per_work_px // scale**2)
+
 
 ENGINES: dict[str, EngineSpec] = {
     "flowfill": EngineSpec(
@@ -68,7 +79,8 @@ ENGINES: dict[str, EngineSpec] = {
         summary="follows the motion and copies what other frames show; smooth where nothing is ever seen",
         core_frames=64,
         margin_frames=30,
-        bytes_per_px=5,  # measured: 9 at 240 lines with a hole of 30 %, 3-4 from 1080 lines on, where it matters
+        bytes_per_px=5,  # measured: 4 at 2160 lines, and what is pasted and kept of it beside
+        bytes_per_work_px=13,  # at 480 lines 18 in all: flow, ways of hidden points, the motion of pairs kept
         core_seconds_per_mpx=0.15,
     ),
     "opencv-telea": EngineSpec(
