@@ -70,7 +70,7 @@ class EngineSpec:
         """Memory that painting takes a pixel of one frame of the clip, the clip itself and what is painted included."""
         scale = max(1, round(frame_height_px / WORK_HEIGHT_PX))
         deeper = 3 * (sample_bytes - 1)  # measured at 8 bit, where painted frames take half
-        return 3 * sample_bytes + 1 + self.bytes_per_px + deeper + -(-self.bytes_per_work_px // scale**2)
+        return 3 * sample_bytes + 1 + self.bytes_per_px + deeper + round(self.bytes_per_work_px / scale**2)
 
 
 ENGINES: dict[str, EngineSpec] = {
