@@ -17,6 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from cleanplate.base.errors import MaskError, MediaError, ProofError, UsageError
+from cleanplate.base.heap import map_large_blocks
 from cleanplate.base.pixels import PIXEL_FORMATS, UNSAID_MATRICES, yuv_matrix
 from cleanplate.base.plan import Forecast
 from cleanplate.base.report import Progress, Report, StageClock, Watch, peak_memory_bytes, report_path
@@ -30,6 +31,7 @@ from cleanplate.journal.facts import content_hash, job_facts
 from cleanplate.journal.folder import JobFolder
 from cleanplate.mask.stored import StoredMasks
 from cleanplate.paint.engine import engine_options
+from cleanplate.save.options import LARGE_PX
 from cleanplate.save.origin import OriginMap, check_origin_map
 from cleanplate.save.writer import VideoWriter, check_output, encoder_for, remove_leftovers
 
@@ -84,6 +86,8 @@ class _Run:
         "when each frame was to be shown, in seconds"
         self.checksums: list[int] = []
         self.verified: str | None = None
+        self.peak_before = peak_memory_bytes()
+        "a process that held more before says nothing of this run"
 
     def run(self) -> Report:
         job = self.job
@@ -95,6 +99,8 @@ class _Run:
             self.masks.check_video(info)
             expected = forecast(job, info, self.masks, encoder_for(job.output, info, job.encode))
             self.folder.reserve(expected.disk_bytes)
+            if info.width_px * info.height_px > LARGE_PX:
+                map_large_blocks()
             remove_leftovers(job.output)
             origin_map = OriginMap(job.origin_map, info) if job.origin_map else None
             watch_origin = origin_map.write if origin_map else None
@@ -191,10 +197,11 @@ class _Run:
             warnings.append(f"in {tally.covered} frames the grown masks cover the whole picture")
         if tally.frames != self.masks.frame_count and not reader.warnings:  # which say why
             warnings.append(f"the masks were made for {self.masks.frame_count} frames, but {tally.frames} were decoded")
-        if grid.memory_bytes > job.memory_bytes:
+        peak, ceiling = peak_memory_bytes(), expected.ceiling_bytes
+        if peak is not None and peak > max(ceiling, self.peak_before or 0):
             warnings.append(
-                f"the memory budget of {job.memory_bytes / 1024**2:.0f} MiB is too small for pictures of this size; "
-                f"expect about {grid.memory_bytes / 1024**2:.0f} MiB"
+                f"the run held {peak / 1024**2:.0f} MiB at its peak, more than the {ceiling / 1024**2:.0f} MiB it was "
+                f"to stay below ({expected.memory_bytes / 1024**2:.0f} MiB were foretold)"
             )
         return Report(
             job=replace(job, masks=None) if before else job,
@@ -214,7 +221,7 @@ class _Run:
             grid=grid,
             expected=expected,
             seconds=dict(self.clock.seconds),
-            peak_memory_bytes=peak_memory_bytes(),
+            peak_memory_bytes=peak,
             untouched=filling.untouched.verdict,
             untouched_samples=filling.untouched.samples,
             changed_samples=filling.untouched.where,

@@ -13,10 +13,10 @@ from math import ceil
 import numpy as np
 
 from cleanplate.base.arrays import box_area, grow_box
-from cleanplate.base.errors import MaskError
+from cleanplate.base.errors import MaskError, UsageError
 from cleanplate.base.pixels import PIXEL_FORMATS
 from cleanplate.base.plan import Forecast, plan_grid
-from cleanplate.base.settings import Job
+from cleanplate.base.settings import MEMORY_DEFAULT_BYTES, Job
 from cleanplate.base.types import Box, VideoInfo
 from cleanplate.base.when import Span
 from cleanplate.crops import largest_crop_px
@@ -29,8 +29,8 @@ _CHROMA_PX = 2
 
 
 _FRAMES_IN_CODECS = {
-    "libx264": (132, 72),
-    "libx265": (150, 78),
+    "libx264": (132, 60),
+    "libx265": (150, 54),
     "libsvtav1": (300, 300),
     "libvpx-vp9": (120, 120),
     "libvpx": (52, 52),
@@ -61,13 +61,17 @@ _QUALITY_TIMES = {"fast": 0.85, "best": 2.4}
 "what an engine's qualities take, of the time of the default one"
 _FFV1_TIMES = 2.0
 _START_S = 2.0
+_LARGE_MEMORY_BYTES = 3 * 1024**3
+"the ceiling for large pictures where none is asked for"
+_REGION_BYTES_PER_PX = 5
+"of a frame's holes: what is blank, what may change, and the weights of paint"
 
 
 def forecast(job: Job, info: VideoInfo, masks: StoredMasks, encoder: str) -> Forecast:
     """The forecast for a job on that video, from facts that are known before decoding.
 
     `encoder`: FFmpeg's name of the one that is going to write the output. Raises `MaskError` where no hole lies in the
-    time to work in.
+    time to work in, `UsageError` where even the shortest pieces would take more memory than was asked for.
     """
     stretches = _stretches(info, masks, job.within)
     if not any(stretch.has_holes for stretch in stretches):
@@ -80,17 +84,27 @@ def forecast(job: Job, info: VideoInfo, masks: StoredMasks, encoder: str) -> For
     samples = info.width_px * info.height_px
     chroma = 2 / (form.step_x * form.step_y) if form.model == "yuv" else 2 if form.model == "rgb" else 0
     crop_px = _largest_crop_px(info, stretches, spec, job.grow_px)
+    is_large = samples > LARGE_PX
+    ceiling_bytes = job.memory_bytes or (_LARGE_MEMORY_BYTES if is_large else MEMORY_DEFAULT_BYTES)
     grid = plan_grid(
         core_frames=spec.core_frames,
         margin_frames=spec.margin_frames,
         crop_px=crop_px,
-        # the clip, and what the engine holds beside it: measured at 8 bit, where painted frames take half
-        crop_bytes_per_px=3 * sample_bytes + 1 + spec.bytes_per_px + 3 * (sample_bytes - 1),
+        crop_bytes_per_px=spec.clip_bytes_per_px(info.height_px, sample_bytes),
         frame_bytes=int(samples * sample_bytes * (1 + chroma)),
-        frames_in_codecs=_FRAMES_IN_CODECS.get(encoder, _FRAMES_IN_OTHER_CODECS)[samples > LARGE_PX],
-        budget_bytes=job.memory_bytes,
+        frames_in_codecs=_FRAMES_IN_CODECS.get(encoder, _FRAMES_IN_OTHER_CODECS)[is_large],
+        region_bytes=_REGION_BYTES_PER_PX * max(_hole_box_px(stretch) for stretch in stretches),
+        budget_bytes=ceiling_bytes,
         workers=job.workers,
     )
+    if grid.memory_bytes > ceiling_bytes:
+        if job.memory_bytes is not None:
+            raise UsageError(
+                f"--memory is {ceiling_bytes / 1024**2:.0f} MiB, but pictures of {info.width_px}x{info.height_px} with "
+                f"holes of this size need about {grid.memory_bytes / 1024**2:.0f} MiB, painted in the shortest pieces; "
+                f"give --memory {ceil(10 * grid.memory_bytes / 1024**3) / 10:.1f}G or more"
+            )
+        ceiling_bytes = grid.memory_bytes
     runs = list(_holed_runs(stretches))
     sources = info.image_paths or (info.path,)
     painted = _hole_samples(info, stretches, job.grow_px) * (3 * sample_bytes + 1)
@@ -102,6 +116,7 @@ def forecast(job: Job, info: VideoInfo, masks: StoredMasks, encoder: str) -> For
         holed_frames=sum(runs),
         pieces=sum(-(-frames // grid.core) for frames in runs),
         memory_bytes=grid.memory_bytes,
+        ceiling_bytes=ceiling_bytes,
         seconds=round(_START_S + work / 1e6 / len(os.sched_getaffinity(0)), 1),
         disk_bytes=painted * (grid.core + grid.joint) // grid.core + sum(path.stat().st_size for path in sources),
     )
@@ -175,6 +190,10 @@ def _largest_crop_px(info: VideoInfo, stretches: Sequence[_Stretch], spec: Engin
         boxes = {box for stretch in stretches[bisect_right(starts, first) - 1 : stop] for box in stretch.boxes_xyxy}
         largest = max(largest, largest_crop_px(boxes, grow_px, info.width_px, info.height_px))
     return largest
+
+
+def _hole_box_px(stretch: _Stretch) -> int:
+    return sum(map(box_area, stretch.boxes_xyxy))
 
 
 def _holed_runs(stretches: Sequence[_Stretch]) -> Iterator[int]:

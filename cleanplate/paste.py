@@ -31,8 +31,8 @@ class Region:
     "the grown hole and a rim of a few samples, in whole chroma samples"
     blank: Hole  # (h, w): what an engine may not see and must paint
     grown: Hole  # (h, w): luma samples that may change
-    weight: NDArray[np.float32]  # (h, w): share of paint in luma, R, G and B
-    chroma_weight: NDArray[np.float32]  # share of paint in the chroma samples of the box
+    weight: NDArray[np.float16]  # (h, w): share of paint in luma, R, G and B; half precision, as each frame has its own
+    chroma_weight: NDArray[np.float16]  # share of paint in the chroma samples of the box
     largest_px: int
     "longest side of the largest connected part"
 
@@ -73,8 +73,8 @@ def _region(hole: Hole, box: Box, layout: PlaneLayout, grow_px: int, feather_px:
         box_xyxy=box,
         blank=grown | tinted,
         grown=grown,
-        weight=weight,
-        chroma_weight=chroma,
+        weight=weight.astype(np.float16),
+        chroma_weight=chroma.astype(np.float16),
         largest_px=int(stats[1:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max()),
     )
 
@@ -114,7 +114,7 @@ def _paste_region(native: Planes, arrays: Sequence[NDArray[Any]], region: Region
 
 
 def _blend(
-    native: NDArray[Any], new: NDArray[Any], old: NDArray[Any], weight: NDArray[np.float32], top: int
+    native: NDArray[Any], new: NDArray[Any], old: NDArray[Any], weight: NDArray[np.float16], top: int
 ) -> NDArray[Any]:
     change = new.astype(np.float32) - old
     mixed = np.clip(np.rint(native + weight * change), 0, top).astype(native.dtype)

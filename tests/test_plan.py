@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from cleanplate import chain
 from cleanplate.base.errors import UsageError
 from cleanplate.base.plan import plan_grid
 from cleanplate.base.settings import parse_memory
@@ -44,7 +46,7 @@ def test_large_crops_stay_within_the_budget():
 
 def test_the_shortest_piece_is_returned_where_nothing_fits():
     found = grid(8_000_000, GIB, frame_bytes=25 * 1024**2)
-    assert (found.core, found.margin) == (8, 4)
+    assert (found.core, found.margin, found.joint) == (4, 4, 2)
     assert found.memory_bytes > GIB
 
 
@@ -129,3 +131,37 @@ def test_a_run_is_what_was_foretold(tmp_path: Path):
     report = remove(tmp_path / "in.mkv", output=tmp_path / "out.mkv", **words)
     assert report.expected == expected
     assert report.pieces == expected.pieces == 2
+
+
+def test_a_ceiling_that_cannot_be_kept_is_refused_with_one_that_can(tmp_path: Path):
+    write_clip(tmp_path / "in.mkv", render("pan", width_px=128, height_px=96, frames=8).images, codec="ffv1", crf=None)
+    words = {"box": "40,20,60,50", "engine": "opencv-telea"}
+    with pytest.raises(UsageError, match=r"--memory is 256 MiB.* need about \d+ MiB.*give --memory 0\.\dG") as refused:
+        remove(tmp_path / "in.mkv", output=tmp_path / "out.mkv", memory_bytes=256 * 1024**2, **words)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.mkv"]
+    enough = parse_memory(str(refused.value).split()[-3])
+    report = remove(tmp_path / "in.mkv", output=tmp_path / "out.mkv", memory_bytes=enough, **words)
+    assert report.expected.memory_bytes <= report.expected.ceiling_bytes == enough
+
+
+def test_where_none_is_asked_for_the_ceiling_follows_the_picture(tmp_path: Path):
+    """Ordinary jobs are never refused."""
+    for name, width, height, least, most in (
+        ("a", 128, 96, 2, 2),
+        ("b", 3840, 2160, 3, 3),
+        ("c", 7680, 4320, 3.01, 64),
+    ):
+        write_clip(tmp_path / f"{name}.mkv", np.zeros((1, height, width, 3), np.uint8), codec="ffv1", crf=None)
+        box = f"{width // 4},{height // 4},{width // 2},{height // 2}"
+        found = plan(tmp_path / f"{name}.mkv", box=box)
+        assert least * GIB <= found.ceiling_bytes <= most * GIB
+        assert found.memory_bytes <= found.ceiling_bytes
+
+
+def test_a_ceiling_passed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    write_clip(tmp_path / "in.mkv", render("pan", width_px=128, height_px=96, frames=8).images, codec="ffv1", crf=None)
+    peaks = iter((10**9, 3 * 2**30))
+    monkeypatch.setattr(chain, "peak_memory_bytes", lambda: next(peaks))
+    words = {"box": "40,20,60,50", "engine": "opencv-telea"}
+    report = remove(tmp_path / "in.mkv", output=tmp_path / "out.mkv", **words)
+    assert any("3072 MiB at its peak, more than the 2048 MiB" in warning for warning in report.warnings)

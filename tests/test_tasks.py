@@ -45,7 +45,7 @@ def test_fill_takes_sixteen_bits():
 def test_less_memory_means_shorter_pieces_not_another_kind_of_result():
     scene = render("pan", width_px=192, height_px=112, frames=50)
     scores = []
-    for budget in (2 * 1024**3, 310 * 1024**2):  # the second leaves some 10 MiB for pieces
+    for budget in (2 * 1024**3, 340 * 1024**2):  # the second leaves some 12 MiB for pieces
         painting = cleanplate.fill(scene.images, scene.holes, memory_bytes=budget)
         scores.append(hole_psnr(painting.images, scene.plate, scene.holes, data_range=255))
     assert scores[1] > scores[0] - 1.5  # dB

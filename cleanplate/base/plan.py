@@ -18,7 +18,7 @@ _PLANNED_SHARE = 0.92
 _JOINT_FRAMES = 4
 "frames painted by both neighbours and cross-faded: enough to hide a step, 4 % of a full piece"
 _FEWEST_QUEUED = 3
-_FEWEST_CORE = 8
+_FEWEST_CORE = 4
 _FEWEST_MARGIN = 4
 
 
@@ -33,6 +33,8 @@ class Forecast:
     "at least: each shot cut between frames with holes adds up to one"
     memory_bytes: int
     "at the peak, the program included"
+    ceiling_bytes: int
+    "what it is to stay below: as asked for, or the default for pictures of this size"
     disk_bytes: int
     "beside the output until the run is done: finished pieces, not packed, and a result as large as the input"
     seconds: float
@@ -66,22 +68,23 @@ def plan_grid(
     frame_bytes: int,
     frames_in_codecs: int,
     budget_bytes: int,
+    region_bytes: int = 0,
     workers: int = 1,
 ) -> Grid:
     """The longest piece that the budget allows, up to what the engine asks for, and then the workers it allows.
 
     crop_px: samples of the largest crop; crop_bytes_per_px: memory a crop sample takes in the engine, images and hole
-    included; frame_bytes: one full frame in the file's own samples; frames_in_codecs: how many frames' worth
-    decoder and encoder hold together. Where even the shortest piece is over the budget,
-    that one is returned: `memory_bytes` tells.
+    included; frame_bytes: one full frame in the file's own samples; region_bytes: what is kept of its holes;
+    frames_in_codecs: how many frames' worth decoder and encoder hold together. Where even the shortest piece is over
+    the budget, that one is returned: `memory_bytes` tells.
     """
-    joint = min(_JOINT_FRAMES, margin_frames)
     queue = max(2, min(_QUEUE_FRAMES, _QUEUE_BYTES // max(frame_bytes, 1)))
 
     def needed(core: int, margin: int, workers: int = 1) -> int:
-        clip = (core + joint + 2 * margin) * crop_px * crop_bytes_per_px
-        held = (workers * core + joint + 2 * margin + 2 * queue + frames_in_codecs) * frame_bytes
-        return _PROGRAM_BYTES + workers * clip + held
+        around = _joint(core, margin) + 2 * margin
+        clip = (core + around) * crop_px * crop_bytes_per_px
+        held = (workers * core + around + 2 * queue) * (frame_bytes + region_bytes)
+        return _PROGRAM_BYTES + workers * clip + held + frames_in_codecs * frame_bytes
 
     core, margin = core_frames, margin_frames
     usable = _PLANNED_SHARE * budget_bytes
@@ -100,8 +103,13 @@ def plan_grid(
     return Grid(
         core=core,
         margin=margin,
-        joint=min(joint, margin),
+        joint=_joint(core, margin),
         queue=queue,
         memory_bytes=needed(core, margin, workers),
         workers=workers,
     )
+
+
+def _joint(core: int, margin: int) -> int:
+    """A joint no longer than half a piece, for its frames are painted twice."""
+    return min(_JOINT_FRAMES, margin, core // 2)

@@ -78,7 +78,8 @@ class Job:
     rate: Fraction | None = None
     "frames a second of a folder of images; None = 25"
     device: str = "cpu"
-    memory_bytes: int = MEMORY_DEFAULT_BYTES
+    memory_bytes: int | None = None
+    "the ceiling for all that the run holds; None = 2 GiB, and more where large pictures call for it: see forecast"
     verify: bool = False
     origin_map: Path | None = None
     "where to write a video that says which samples were seen elsewhere and which invented"
@@ -89,7 +90,7 @@ class Job:
         check_grow(self.grow_px, self.feather_px)
         if self.rate is not None and self.rate <= 0:
             raise UsageError(f"--rate is {self.rate}, but must be above 0 frames a second")
-        if self.memory_bytes < 256 * 1024**2:
+        if self.memory_bytes is not None and self.memory_bytes < 256 * 1024**2:
             raise UsageError(f"--memory is {self.memory_bytes / 1024**2:.0f} MiB, but at least 256 MiB are needed")
         if not 1 <= self.workers <= 64:
             raise UsageError(f"--workers is {self.workers}, but must lie between 1 and 64")

@@ -20,6 +20,9 @@ from cleanplate.base.errors import UsageError
 from cleanplate.base.options import fill_options
 from cleanplate.base.types import Clip, Painting
 
+WORK_HEIGHT_PX = 360
+"about how high the pictures are made on which motion is found, unless an engine's options say otherwise"
+
 
 class Engine(ABC):
     """Paints the holes of one clip."""
@@ -48,7 +51,9 @@ class EngineSpec:
     margin_frames: int
     "frames shown before and after the core"
     bytes_per_px: int
-    "working memory a pixel of one frame of the clip, beside the clip itself"
+    "working memory a pixel of one frame of the clip, beside the clip itself, at 8 bit"
+    bytes_per_work_px: int = 0
+    "the same a pixel of the smaller pictures that it finds motion on"
     core_seconds_per_mpx: float = 0.1
     "work for a megapixel of crop in one frame, for the forecast (measured as told in forecast.py)"
     multiple_px: int = 1
@@ -61,6 +66,12 @@ class EngineSpec:
     is_trained: bool = True
     "False exempts the row from the quality part of the contract"
 
+    def clip_bytes_per_px(self, frame_height_px: int, sample_bytes: int) -> int:
+        """Memory that painting takes a pixel of one frame of the clip, the clip itself and what is painted included."""
+        scale = max(1, round(frame_height_px / WORK_HEIGHT_PX))
+        deeper = 3 * (sample_bytes - 1)  # measured at 8 bit, where painted frames take half
+        return 3 * sample_bytes + 1 + self.bytes_per_px + deeper + round(self.bytes_per_work_px / scale**2)
+
 
 ENGINES: dict[str, EngineSpec] = {
     "flowfill": EngineSpec(
@@ -68,7 +79,8 @@ ENGINES: dict[str, EngineSpec] = {
         summary="follows the motion and copies what other frames show; smooth where nothing is ever seen",
         core_frames=64,
         margin_frames=30,
-        bytes_per_px=8,  # measured: 25 at 240 lines with a hole of 30 %; 5.3 (best 6.6) at 1080 lines, where it matters
+        bytes_per_px=5,  # measured: 4 at 2160 lines, 5 to 7 (`best`) at 1080, and what is pasted and kept of it beside
+        bytes_per_work_px=20,  # 25 in all at 240 lines with a hole of 30 %: flow, ways of hidden points, motion kept
         core_seconds_per_mpx=0.15,
     ),
     "opencv-telea": EngineSpec(

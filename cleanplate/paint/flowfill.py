@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from cleanplate.base.errors import UsageError
 from cleanplate.base.types import INVENTED, Clip, Painting
 from cleanplate.paint.blend import blend
-from cleanplate.paint.engine import Engine
+from cleanplate.paint.engine import WORK_HEIGHT_PX, Engine
 from cleanplate.paint.judge import judge
 from cleanplate.paint.presets import PRESETS, Preset
 from cleanplate.paint.smooth import put, smooth
@@ -44,7 +44,7 @@ class FlowFillOptions:
     "shift the colours of what is copied so that they meet the hole's border, as when the exposure drifts"
     reach_frames: int = 60
     "how many frames beyond the piece being painted sources are looked for"
-    work_height_px: int = 360
+    work_height_px: int = WORK_HEIGHT_PX
     "motion is found on frames made smaller until about this high; colours are always taken at full size"
     threads: int = 0
     "0 = one a core; the result does not depend on it"

@@ -26,12 +26,13 @@ ENCODER_THREADS = 3
 _AVX_512F = 13  # OpenCV's CV_CPU_AVX_512F, not named in Python
 _SAFE_MULTIPLE_PX = 128
 # x264's medium preset looks 40 frames ahead and holds 114 for it: 1.4 GB at 2160p. Ten are 51 frames, 0.6 GB. x265
-# holds more for each: at 2160p, 10 bit, 2.1 GB with ten frames ahead and four B frames, 1.5 GB with three and two.
+# holds more for each: at 2160p, 10 bit, 2.1 GB with ten frames ahead and four B frames, 1.4 GB with three and two, 1.0
+# GB with two, one and one frame thread (on a rendered pan no larger a file for it).
 LARGE_PX = 4_500_000
 _LARGE = {
     "libx264": ["rc-lookahead=10"],
     "libx264rgb": ["rc-lookahead=10"],
-    "libx265": ["rc-lookahead=3", "bframes=2", "frame-threads=2"],
+    "libx265": ["rc-lookahead=2", "bframes=1", "frame-threads=1"],
 }
 RANGES = {None: 0, False: 1, True: 2}
 "FFmpeg's numbers for: unsaid, limited and full range"

@@ -57,7 +57,7 @@ def fill(
         core_frames=spec.core_frames,
         margin_frames=spec.margin_frames,
         crop_px=largest_crop_px([whole], 0, width, height),
-        crop_bytes_per_px=3 * images.dtype.itemsize + 1 + spec.bytes_per_px,
+        crop_bytes_per_px=spec.clip_bytes_per_px(height, images.dtype.itemsize),
         frame_bytes=0,  # the caller holds the frames already
         frames_in_codecs=0,
         budget_bytes=memory_bytes,

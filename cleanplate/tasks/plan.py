@@ -12,7 +12,7 @@ from pathlib import Path
 from cleanplate.base.options import with_quality
 from cleanplate.base.plan import Forecast
 from cleanplate.base.report import Watch
-from cleanplate.base.settings import MEMORY_DEFAULT_BYTES, Encode, Job
+from cleanplate.base.settings import Encode, Job
 from cleanplate.base.when import parse_limits
 from cleanplate.decode.reader import open_video
 from cleanplate.forecast import forecast
@@ -40,7 +40,7 @@ def plan(
     start: str | None = None,
     stop: str | None = None,
     rate: Fraction | int | None = None,
-    memory_bytes: int = MEMORY_DEFAULT_BYTES,
+    memory_bytes: int | None = None,
     workers: int = 1,
     watch: Watch | None = None,
 ) -> Forecast:

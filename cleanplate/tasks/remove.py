@@ -14,7 +14,7 @@ from typing import Any
 from cleanplate.base.names import refuse_inputs
 from cleanplate.base.options import with_quality
 from cleanplate.base.report import Report, StageClock, Watch
-from cleanplate.base.settings import MEMORY_DEFAULT_BYTES, Encode, Job, feather_for
+from cleanplate.base.settings import Encode, Job, feather_for
 from cleanplate.base.types import Box
 from cleanplate.base.when import parse_limits
 from cleanplate.chain import MaskPass, run
@@ -53,7 +53,7 @@ def remove(
     start: str | None = None,
     stop: str | None = None,
     rate: Fraction | int | None = None,
-    memory_bytes: int = MEMORY_DEFAULT_BYTES,
+    memory_bytes: int | None = None,
     verify: bool = False,
     origin_map: str | Path | None = None,
     workers: int = 1,

@@ -59,7 +59,13 @@ Feather = Annotated[
     ),
 ]
 Memory = Annotated[
-    str, typer.Option("--memory", help="Memory to stay below, like 2G or 1500M.", rich_help_panel=_PAINT)
+    str | None,
+    typer.Option(
+        "--memory",
+        help="Memory to stay below, like 2G or 1500M.",
+        rich_help_panel=_PAINT,
+        show_default="2G, 3G above 1440p, more for still larger",
+    ),
 ]
 Workers = Annotated[
     int, typer.Option("--workers", help="Pieces painted at a time, where memory allows.", rich_help_panel=_PAINT)
