@@ -21,14 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cleanplate.motion.dissolves import DissolveFinder
-from cleanplate.motion.small_flow import at, between, small_flow
+from cleanplate.motion.small_flow import LEAST_PX, at, between, small_flow
 
 Small = NDArray[np.float32]  # (h, w) brightness on the 8-bit scale, NaN = hidden
 
 SMALL_PX = 112
 "the longer side of a thumbnail, about"
-LEAST_PX = 24
-"shorter side that dense flow is computed on"
 CONTRAST = 50.0
 "standard deviation that pictures are brought to; the lengths and levels below are measured at it"
 FLAT = 4.0
@@ -154,7 +152,7 @@ def _says_nothing(small: Small) -> bool:
 
 
 def _roomy(small: Small) -> Small:
-    """At least `LEAST_PX` samples each way, by repeating the last: OpenCV's DIS crashes on smaller pictures."""
+    """At least `LEAST_PX` samples each way, by repeating the last."""
     below, right = (max(LEAST_PX - size, 0) for size in small.shape)
     return np.pad(small, ((0, below), (0, right)), mode="edge") if below or right else small
 

@@ -6,6 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+LEAST_PX = 24
+"shorter side that dense flow is computed on: OpenCV's DIS crashes on smaller pictures"
+
 
 def small_flow(*, finest_scale: int) -> cv2.DISOpticalFlow:
     """An estimator for `between`: OpenCV's DIS with smaller steps than its presets take."""
