@@ -1,4 +1,4 @@
-"""The default engine's qualities on real clips, beside Telea, NS and the smooth fill, against what is wanted of them."""
+"""The default engine's qualities on real clips beside Telea, NS and the smooth fill, against what is wanted."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ def presets_table(data: Path, work: Path, watch: Watch) -> str:
     lines.sort(key=lambda line: line[0].startswith("**"))
     table = markdown_table(["", "mean PSNR", "hole PSNR", "E_warp (hole), x1e-3", "time / Telea's"], lines)
     return (
-        f"{others}, protocol `plain`, nothing grown or feathered; in brackets what is wanted. Time is processor time of "
-        f"the fill in one process with one thread; each quality's beside Telea's in the same run.\n\n{table}"
+        f"{others}, protocol `plain`, nothing grown or feathered; in brackets what is wanted. Time is processor "
+        f"time of the fill in one process with one thread; each quality's beside Telea's in the same run.\n\n{table}"
     )
 
 
