@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import av
@@ -52,6 +53,11 @@ def call(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str
         main(words)
     shown = capsys.readouterr()
     return int(left.value.code or 0), shown.out, shown.err
+
+
+def test_the_version_is_told(capsys):
+    code, out, err = call(capsys, "--version")
+    assert (code, out, err) == (0, f"cleanplate {version('cleanplate')}\n", "")
 
 
 # What is typed (names in the folder above; BOX stands for a good mask), the exit code, and what the sentence must hold.

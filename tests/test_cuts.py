@@ -35,7 +35,12 @@ def cut_scene():
 @pytest.mark.parametrize("name", SCENES)
 def test_rendered_scenes_have_the_cuts_they_say(name):
     scene = render(name, frames=36, **SIZE)
-    assert starts(gray(scene.images)) == list(scene.cuts)
+    found = starts(gray(scene.images))
+    if scene.mixed:  # two dissolves of six frames; either is known once the next four have been seen
+        late = [t - first for t, first in zip(found, scene.mixed[::6], strict=True)]
+        assert all(3 <= t <= 10 for t in late)
+    else:
+        assert found == list(scene.cuts)
 
 
 def test_cut_is_found_under_holes_noise_and_ten_bits(cut_scene):
@@ -117,12 +122,6 @@ def test_black_between_two_shots_is_one_cut(cut_scene):
 def test_frames_shown_again_do_not_make_a_shot_look_quiet():
     lumas = gray(render("parallax", frames=60, **SIZE).images)
     assert starts([lumas[t // 15 * 15] for t in range(60)]) == []
-
-
-def test_dissolve_is_no_cut(cut_scene):
-    first, last = (cut_scene.images[k].astype(float) for k in (6, 18))
-    mixed = [first] * 5 + [first * (1 - a) + last * a for a in np.linspace(0, 1, 25)] + [last] * 5
-    assert len(starts(gray([m.astype(np.uint8) for m in mixed]))) == 0
 
 
 def test_nothing_in_sight_is_no_cut():

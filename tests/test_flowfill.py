@@ -80,7 +80,9 @@ def test_a_still_camera_and_a_passing_object_give_the_plate_back():
 
 
 @pytest.mark.parametrize("quality", list(PRESETS))
-@pytest.mark.parametrize("name", ["logo-still", "walker", "water"])
+@pytest.mark.parametrize(
+    "name", ["logo-still", "walker", "water", "wet", "stay", "hidden", "longstand", "van", "still"]
+)
 def test_a_still_hole_before_a_still_camera_is_nowhere_worse_than_the_smooth_fill(name, quality):
     shot = scene(name)
     holes = box_hole(shot.plate)

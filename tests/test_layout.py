@@ -53,7 +53,7 @@ def allowed_rooms(name: str) -> set[str]:
         "tasks": tables | {"tasks"},
         "bench": tables | {"tasks", "bench"},
         "train": {"base", "paint", "motion", "bench", "train"},
-        "apps": tables | {"tasks", "bench", "train", "apps"},
+        "apps": tables | {"tasks", "bench", "train", "apps", ""},  # "": the public names, loaded when used
     }[name]
 
 
@@ -139,6 +139,13 @@ def test_only_paste_and_save_make_planes_of_their_own():
 def test_importing_the_package_loads_nothing_heavy():
     heavy = ("torch", "cv2", "av", "numba", "scipy", "skimage")
     code = f"import sys, cleanplate; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_command_line_starts_without_the_benches():
+    heavy = ("skimage", "matplotlib", "psutil", "cleanplate.bench.metrics.metric", "cleanplate.bench.work")
+    code = f"import sys, cleanplate.apps.cli.app; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

@@ -99,22 +99,25 @@ ODD = {
 }
 
 
-@pytest.mark.parametrize("deep", [False, True], ids=["8 bit", "16 bit"])
+@pytest.mark.parametrize(
+    ("quality", "deep"), [("fast", False), ("balanced", False), ("balanced", True), ("best", False), ("best", True)]
+)
 @pytest.mark.parametrize("name", ODD)
-def test_odd_inputs_are_filled_and_nothing_else_is_touched(name: str, deep: bool):
+def test_odd_inputs_are_filled_and_nothing_else_is_touched(name: str, quality: str, deep: bool):
     images, holes = ODD[name]()
     if deep:
         images = images.astype(np.uint16) * 257
-    painting = cleanplate.fill(images, holes)
+    painting = cleanplate.fill(images, holes, options={"quality": quality})
     assert painting.images.dtype == images.dtype
     assert np.array_equal(painting.images[~holes], images[~holes])
     assert np.array_equal(painting.origin > 0, holes)
 
 
-def test_frames_that_are_all_hole_are_filled_from_the_others():
+@pytest.mark.parametrize("quality", ["fast", "balanced", "best"])
+def test_frames_that_are_all_hole_are_filled_from_the_others(quality: str):
     images, holes = whole_for_some_frames()
     truth = render("walker-pan", frames=16, **SIZE).plate
-    painting = cleanplate.fill(images, holes)
+    painting = cleanplate.fill(images, holes, options={"quality": quality})
     error = np.abs(painting.images[5:8].astype(int) - truth[5:8])
     blank = np.abs(truth[5:8].astype(int) - truth[5:8].mean((0, 1, 2)).astype(int))
     assert np.median(error) < 0.5 * np.median(blank)  # levels; a flat colour would be at 1

@@ -21,12 +21,18 @@ def iou(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
     return float((a & b).sum() / (a | b).sum())
 
 
-@pytest.mark.parametrize("name", ["walker", "pan", "parallax", "exposure", "behind"])
+@pytest.mark.parametrize("name", ["walker", "pan", "zoom", "parallax", "exposure", "behind", "hidden"])
 def test_origin_says_seen_where_the_scene_reveals(name: str):
     scene = render(name, frames=30, **SIZE)
     painting = cleanplate.fill(scene.images, scene.holes)
     assert iou((painting.origin == 1) & scene.holes, scene.revealed) > 0.9
     assert np.array_equal(painting.origin > 0, scene.holes)
+
+
+def test_a_strip_that_is_revealed_is_seen_and_the_rest_invented():
+    scene = render("logo-nudge", frames=60, width_px=640, height_px=360)
+    assert 0.3 < scene.revealed.sum() / scene.holes.sum() < 0.7
+    assert iou((cleanplate.fill(scene.images, scene.holes).origin == 1) & scene.holes, scene.revealed) > 0.9
 
 
 def test_what_is_never_revealed_is_invented():

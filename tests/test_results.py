@@ -141,6 +141,34 @@ def test_targets_stand_beside_what_was_measured(tmp_path: Path, monkeypatch: pyt
     assert "| at most 6 | 5 | yes | CPU time on the same clips, 50 and 10 ms a frame |" in said
 
 
+@pytest.mark.parametrize(("hole_db", "is_met"), [(21.2, True), (20.9, False)])
+def test_qualities_stand_beside_what_is_wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hole_db, is_met):
+    def mean(values: tuple[float, float, float], cpu_seconds: float) -> SimpleNamespace:
+        rows = dict(zip(("psnr", "psnr(hole)", "ewarp(hole)"), values, strict=True))
+
+        class Mean(SimpleNamespace):
+            def __getitem__(self, name: str) -> SimpleNamespace:
+                return SimpleNamespace(value=rows[name])
+
+        return Mean(cpu_seconds=cpu_seconds, frames=70)
+
+    def bench(_, *, engines, options, **__) -> SimpleNamespace:
+        is_best = options["flowfill"]["quality"] == "best"
+        ours = mean((31.5, 21.7 if is_best else hole_db, 1.2), 0.1 if is_best else 0.03)
+        means = {name: mean((25.0, 15.0, 9.0), 0.01) for name in engines}
+        return SimpleNamespace(means={**means, "flowfill": ours}, clips=("a",))
+
+    monkeypatch.setattr("cleanplate.bench.results.presets.bench_quality", bench)
+    assert "Real clips were not measured" in PARTS["presets"](setup_in(tmp_path))
+    said = PARTS["presets"](setup_in(tmp_path, clips=tmp_path))
+    assert "| opencv-telea | 25.00 | 15.00 | 9.00 | 1.0 |" in said
+    assert "| **best** | 31.50 (>= 31.4) | 21.70 (>= 21.6) | 1.20 (<= 2.1) | 10.0 (<= 19) |" in said
+    balanced = f"31.50 (>= 30.8) | {hole_db:.2f} (>= 21.0) | 1.20 (<= 2.2) | 3.0 (<= 7) |"
+    assert f"| **balanced**{'' if is_met else ': **not met**'} | {balanced}" in said
+    assert said.index("smooth") < said.index("**fast**")
+    assert "1 clips, 70 frames" in said
+
+
 def test_sheets_are_small_and_show_what_they_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(pictures, "SHOWN", ("logo-pan",))
     monkeypatch.setattr(pictures, "_SIZE", {"width_px": 160, "height_px": 96, "frames": 24})

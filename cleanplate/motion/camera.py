@@ -34,42 +34,56 @@ def fit_plane(
     return scaled
 
 
-@numba.njit(cache=True, nogil=True)
 def _fit(source: NDArray[np.float64], target: NDArray[np.float64], sigma: float, rounds: int) -> NDArray[np.float64]:
-    count = source.shape[0]
-    weights = np.ones(count)
-    residuals = np.zeros(count)
-    row = np.zeros(8)
-    other = np.zeros(8)
+    weights = np.ones(len(source))
     plane = np.eye(3)
     for _ in range(rounds):
-        left = np.zeros((8, 8))
-        right = np.zeros(8)
-        for n in range(count):
-            x, y = source[n]
-            u, v = target[n]
-            row[0], row[1], row[2], row[6], row[7] = x, y, 1.0, -u * x, -u * y
-            other[3], other[4], other[5], other[6], other[7] = x, y, 1.0, -v * x, -v * y
-            for i in range(8):
-                right[i] += weights[n] * (row[i] * u + other[i] * v)
-                for j in range(i, 8):
-                    left[i, j] += weights[n] * (row[i] * row[j] + other[i] * other[j])
-        for i in range(8):
-            left[i, i] += 1e-9 * count  # keeps points on one line solvable; far below any real evidence
-            for j in range(i):
-                left[i, j] = left[j, i]
-        # towards the identity, so that what the points do not tell stays unmoved
-        for i in (0, 4):
-            right[i] += 1e-9 * count
-        found = np.linalg.solve(left, right)
-        plane = np.array([[found[0], found[1], found[2]], [found[3], found[4], found[5]], [found[6], found[7], 1.0]])
-        for n in range(count):
-            x, y = source[n]
-            depth = plane[2, 0] * x + plane[2, 1] * y + 1.0
-            du = (plane[0, 0] * x + plane[0, 1] * y + plane[0, 2]) / depth - target[n, 0]
-            dv = (plane[1, 0] * x + plane[1, 1] * y + plane[1, 2]) / depth - target[n, 1]
-            residuals[n] = du * du + dv * dv
-        scale = max(sigma * sigma, np.median(residuals))
-        for n in range(count):
-            weights[n] = 1.0 / (1.0 + residuals[n] / scale)
+        # Solving and the median are numpy's: compiled here they would be half of what a first run compiles.
+        found = np.linalg.solve(*_normal_equations(source, target, weights))
+        plane = np.append(found, 1.0).reshape(3, 3)
+        residuals = _residuals(source, target, plane)
+        weights = 1 / (1 + residuals / max(sigma * sigma, float(np.median(residuals))))
     return plane
+
+
+@numba.njit(cache=True, nogil=True)
+def _normal_equations(
+    source: NDArray[np.float64], target: NDArray[np.float64], weights: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    count = source.shape[0]
+    row = np.zeros(8)
+    other = np.zeros(8)
+    left = np.zeros((8, 8))
+    right = np.zeros(8)
+    for n in range(count):
+        x, y = source[n]
+        u, v = target[n]
+        row[0], row[1], row[2], row[6], row[7] = x, y, 1.0, -u * x, -u * y
+        other[3], other[4], other[5], other[6], other[7] = x, y, 1.0, -v * x, -v * y
+        for i in range(8):
+            right[i] += weights[n] * (row[i] * u + other[i] * v)
+            for j in range(i, 8):
+                left[i, j] += weights[n] * (row[i] * row[j] + other[i] * other[j])
+    for i in range(8):
+        left[i, i] += 1e-9 * count  # keeps points on one line solvable; far below any real evidence
+        for j in range(i):
+            left[i, j] = left[j, i]
+    # towards the identity, so that what the points do not tell stays unmoved
+    for i in (0, 4):
+        right[i] += 1e-9 * count
+    return left, right
+
+
+@numba.njit(cache=True, nogil=True)
+def _residuals(
+    source: NDArray[np.float64], target: NDArray[np.float64], plane: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Squared distances (N,)."""
+    residuals = np.zeros(source.shape[0])
+    for n in range(source.shape[0]):
+        x, y = source[n]
+        depth = plane[2, 0] * x + plane[2, 1] * y + 1.0
+        du = (plane[0, 0] * x + plane[0, 1] * y + plane[0, 2]) / depth - target[n, 0]
+        dv = (plane[1, 0] * x + plane[1, 1] * y + plane[1, 2]) / depth - target[n, 1]
+        residuals[n] = du * du + dv * dv
+    return residuals

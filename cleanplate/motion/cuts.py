@@ -1,4 +1,4 @@
-"""Where a new shot begins: hard cuts, found frame by frame, without ever looking under a hole.
+"""Where a new shot begins, found frame by frame, without ever looking under a hole.
 
     cuts = CutFinder()
     for luma, hole in frames:
@@ -8,7 +8,8 @@ A frame continues the shot if it can be explained by motion: the frame before, m
 flow, shows the same structure, and the flow there and back agree. That holds through pans, zooms, shake, drifting
 exposure and things that pass close by, where a plain difference or a colour histogram jumps; and it fails at a cut
 between two pictures of the same person before the same wall, where those do not. The decision is causal: it needs no
-later frame. Fades and dissolves are not cuts; what comes after black is compared with what came before it.
+later frame. What comes after black is compared with what came before it, so a fade to black and up again is one cut.
+A dissolve is one cut too, past its middle (`dissolves`).
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from cleanplate.motion.dissolves import DissolveFinder
+from cleanplate.motion.small_flow import LEAST_PX, at, between, small_flow
+
 Small = NDArray[np.float32]  # (h, w) brightness on the 8-bit scale, NaN = hidden
 
 SMALL_PX = 112
 "the longer side of a thumbnail, about"
-LEAST_PX = 24
-"shorter side that dense flow is computed on"
 CONTRAST = 50.0
 "standard deviation that pictures are brought to; the lengths and levels below are measured at it"
 FLAT = 4.0
@@ -77,13 +79,20 @@ class CutFinder:
     """Tells, frame by frame, whether a new shot starts. Remembers two thumbnails and a few scores."""
 
     def __init__(self) -> None:
+        self._dissolves = DissolveFinder()
         self._before: list[Small] = []  # the last frame, then the one before it
         self._scores: list[float] = []
-        self._coarse, self._fine = _flow(finest_scale=1), _flow(finest_scale=0)
+        self._coarse, self._fine = small_flow(finest_scale=1), small_flow(finest_scale=0)
         self._coarse.setVariationalRefinementIterations(0)
 
     def push(self, small: Small) -> bool:
         """The next frame's thumbnail; True if it starts a new shot. The first frame does not."""
+        if self._is_cut(small):
+            self._dissolves.forget()
+            return True
+        return self._dissolves.push(_roomy(small))
+
+    def _is_cut(self, small: Small) -> bool:
         if _says_nothing(small):
             return False
         small = _roomy(small)
@@ -123,29 +132,16 @@ class CutFinder:
             return 1.0
         a8, b8 = (np.clip(p + 128, 0, 255).astype(np.uint8) for p in (a, b))
         for flow in (self._coarse, self._fine):  # the fine one takes ten times as long and is seldom needed
-            onward = _between(flow, a8, b8)
-            texture, correlation = _structure(a, _at(b, onward))
+            onward = between(flow, a8, b8)
+            texture, correlation = _structure(a, at(b, onward))
             found = _share(texture, correlation > ALIKE)
             if found > SURE:
                 return found
         # Flow can mend much of what does not belong together; it does not find its way back then.
-        home = _at(_between(self._fine, b8, a8), onward)
+        home = at(between(self._fine, b8, a8), onward)
         size = (onward**2).sum(axis=-1) + (home**2).sum(axis=-1)
         agrees = ((onward + home) ** 2).sum(axis=-1) < 0.02 * size + 0.5
         return (found + _share(texture, agrees * np.clip(correlation, 0, 1))) / 2
-
-
-def _flow(*, finest_scale: int) -> cv2.DISOpticalFlow:
-    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-    flow.setFinestScale(finest_scale)
-    flow.setPatchSize(8)
-    flow.setPatchStride(4)
-    return flow
-
-
-def _between(flow: cv2.DISOpticalFlow, source: NDArray[np.uint8], target: NDArray[np.uint8]) -> NDArray[np.float32]:
-    start = np.zeros((*source.shape, 2), np.float32)
-    return np.asarray(flow.calc(source, target, start), dtype=np.float32)
 
 
 def _says_nothing(small: Small) -> bool:
@@ -156,7 +152,7 @@ def _says_nothing(small: Small) -> bool:
 
 
 def _roomy(small: Small) -> Small:
-    """At least `LEAST_PX` samples each way, by repeating the last: OpenCV's DIS crashes on smaller pictures."""
+    """At least `LEAST_PX` samples each way, by repeating the last."""
     below, right = (max(LEAST_PX - size, 0) for size in small.shape)
     return np.pad(small, ((0, below), (0, right)), mode="edge") if below or right else small
 
@@ -166,13 +162,6 @@ def _levelled(small: Small, known: NDArray[np.bool_]) -> Small:
     values = small[known]
     gain = CONTRAST / max(float(values.std()), CONTRAST / 4)
     return np.where(known, (small - values.mean()) * gain, 0).astype(np.float32)
-
-
-def _at(picture: NDArray[np.float32], flow: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The picture (h, w) or (h, w, 2) sampled where the flow (h, w, 2) points."""
-    y, x = np.mgrid[: flow.shape[0], : flow.shape[1]].astype(np.float32)
-    where = (x + flow[..., 0], y + flow[..., 1])
-    return np.asarray(cv2.remap(picture, *where, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), dtype=np.float32)
 
 
 def _structure(a: Small, b: Small) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -22,21 +22,24 @@ SAME_PX2 = 0.1  # two candidates that lie closer (squared working pixels) are on
 
 def blend(
     images: NDArray[Any],
+    t: int,
     hole: NDArray[np.bool_],
     tracks: Tracks,
     scale: int,
     found: Candidates,
+    light: NDArray[np.float32],
     corner_xy: tuple[int, int],
     out: NDArray[np.float32],
     origin: NDArray[np.uint8],
 ) -> None:
-    """Mix the candidates into `out` (h, w, 3), 0-255, and write `origin` (H, W).
+    """Mix the candidates for frame `t` into `out` (h, w, 3), 0-255, and write `origin` (H, W).
 
     `out` is the part of the frame from `corner_xy` on that contains the hole, filled smoothly.
+    `light`: see `find_light`.
     """
     _blend(
-        images, hole, tracks.arrays, scale, found.ways, found.hypotheses, found.x0, found.y0, found.frame, found.xy,
-        found.risk, found.verdict, found.weight, corner_xy[0], corner_xy[1], out, origin,
+        images, t, hole, tracks.arrays, scale, found.ways, found.hypotheses, found.x0, found.y0, found.frame, found.xy,
+        found.risk, found.verdict, found.weight, light, corner_xy[0], corner_xy[1], out, origin,
     )  # fmt: skip
 
 
@@ -110,7 +113,25 @@ def _gather(  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def _blend(  # type: ignore[no-untyped-def]
-    images, hole, paths, scale, ways, hypotheses, x0, y0, frame, xy, risk, verdict, weight, out_x, out_y, out, origin
+    images,
+    t,
+    hole,
+    paths,
+    scale,
+    ways,
+    hypotheses,
+    x0,
+    y0,
+    frame,
+    xy,
+    risk,
+    verdict,
+    weight,
+    light,
+    out_x,
+    out_y,
+    out,
+    origin,
 ):
     """Places are found once for each working sample: what it covers at full size lies around there likewise."""
     count, rows, columns = frame.shape
@@ -152,10 +173,11 @@ def _blend(  # type: ignore[no-untyped-def]
                     for n in range(found):
                         px = (places[n, 0] + 0.5) * scale - 0.5 + (x - i * scale - middle)
                         py = (places[n, 1] + 0.5) * scale - 0.5 + (y - j * scale - middle)
-                        colour = sample(images, sources[n], px, py)
-                        r += shares[n] * unit * colour[0]
-                        g += shares[n] * unit * colour[1]
-                        b += shares[n] * unit * colour[2]
+                        s = sources[n]
+                        colour = sample(images, s, px, py)
+                        r += shares[n] * unit * colour[0] * light[t, 0] / light[s, 0]
+                        g += shares[n] * unit * colour[1] * light[t, 1] / light[s, 1]
+                        b += shares[n] * unit * colour[2] * light[t, 2] / light[s, 2]
                     out[y - out_y, x - out_x, 0] = r / kept
                     out[y - out_y, x - out_x, 1] = g / kept
                     out[y - out_y, x - out_x, 2] = b / kept

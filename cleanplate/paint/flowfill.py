@@ -23,6 +23,7 @@ from cleanplate.base.types import INVENTED, Clip, Painting
 from cleanplate.paint.blend import blend
 from cleanplate.paint.engine import WORK_HEIGHT_PX, Engine
 from cleanplate.paint.judge import judge
+from cleanplate.paint.light import find_light
 from cleanplate.paint.presets import PRESETS, Preset
 from cleanplate.paint.smooth import put, smooth
 from cleanplate.paint.steady import steady
@@ -104,6 +105,8 @@ class FlowFill(Engine):
         tracks = find_tracks(
             sheet.images, sheet.holes, owed, scale, unit, self.options.reach_frames, preset, pool, self._memory
         )
+        met = {t for n in np.flatnonzero(tracks.places[:, 3]).tolist() for t in (n, n + 1)}
+        light = find_light(sheet.images, sheet.holes, sorted(met), pool)
         followed, hypotheses = FLOW, [FLOW, PLANE, CARRIED] if preset.is_carried else [FLOW, PLANE]
         for look in range(preset.looks):
             if look == preset.looks - 1:  # what lies farther was only for the look before
@@ -113,14 +116,14 @@ class FlowFill(Engine):
                 followed, hypotheses = CLOSE, [FLOW, PLANE, CARRIED, SECOND, CLOSE]
             pending: deque[Future[None]] = deque()
             for t, trails in _trails(tracks, set(owed), hypotheses, ERROR_LIMIT_PX2 * unit**2, pool):
-                pending.append(pool.submit(_paint, sheet, t, tracks, trails, scale, self.options.match_border))
+                pending.append(pool.submit(_paint, sheet, t, tracks, trails, scale, light, self.options.match_border))
                 if len(pending) > ahead:
                     pending.popleft().result()
             for future in pending:
                 future.result()
         if self.options.steady:
             share = self.options.steady
-            steady(sheet.painted, sheet.holes, owed, sheet.begin, tracks, followed, share, scale, unit, pool)
+            steady(sheet.painted, sheet.holes, owed, sheet.begin, tracks, followed, share, scale, unit, light, pool)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -158,12 +161,20 @@ def _trails(
         yield t, trails
 
 
-def _paint(sheet: _Sheet, t: int, tracks: Tracks, trails: list[Trail], scale: int, match_border: bool) -> None:
+def _paint(
+    sheet: _Sheet,
+    t: int,
+    tracks: Tracks,
+    trails: list[Trail],
+    scale: int,
+    light: NDArray[np.float32],
+    match_border: bool,
+) -> None:
     """Fill the hole of frame `t` and mark where it came from."""
     hole, origin = sheet.holes[t], sheet.origin[t - sheet.begin]
     work, corner_xy = smooth(sheet.images[t], hole)
     origin[hole] = INVENTED
     if trails:
-        found = judge(sheet.images, t, hole, tracks, scale, trails, match_border)
-        blend(sheet.images, hole, tracks, scale, found, corner_xy, work, origin)
+        found = judge(sheet.images, t, hole, tracks, scale, trails, match_border, light)
+        blend(sheet.images, t, hole, tracks, scale, found, light, corner_xy, work, origin)
     put(work, hole, corner_xy, sheet.painted[t - sheet.begin])

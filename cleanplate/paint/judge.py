@@ -51,11 +51,12 @@ def judge(
     scale: int,
     trails: Sequence[Trail],
     match_border: bool,
+    light: NDArray[np.float32],
 ) -> Candidates:
     """Try each candidate on the ring around the hole of frame `t`, where the true colour is known.
 
     Its residual there and the mean square of it are spread harmonically into the hole. `hole` (H, W); `scale`:
-    how many times smaller the tracks are; `match_border`: take the residual off.
+    how many times smaller the tracks are; `match_border`: take the residual off; `light`: see `find_light`.
     """
     found = Candidates(
         x0=trails[0].x0,
@@ -77,7 +78,7 @@ def judge(
             continue
         told, hits = _ring(
             images, t, hole, tracks.arrays, scale, found.ways[n], found.hypotheses[n],
-            found.x0, found.y0, found.frame, found.xy, found.risk, n,
+            found.x0, found.y0, found.frame, found.xy, found.risk, n, light,
         )  # fmt: skip
         known = hits > 0
         if known.any():
@@ -110,7 +111,7 @@ def _fade(found: NDArray[np.bool_], needed: NDArray[np.float32]) -> NDArray[np.f
 
 
 @numba.njit(cache=True, nogil=True)
-def _ring(images, t, hole, paths, scale, way, hypothesis, x0, y0, frame, xy, risk, n):  # type: ignore[no-untyped-def]
+def _ring(images, t, hole, paths, scale, way, hypothesis, x0, y0, frame, xy, risk, n, light):  # type: ignore[no-untyped-def]
     """Residual (3) and mean square (1) of a candidate in the ring's cells (rows, columns, 4), and their samples."""
     rows, columns = frame.shape[1:]
     height, width = hole.shape
@@ -131,9 +132,9 @@ def _ring(images, t, hole, paths, scale, way, hypothesis, x0, y0, frame, xy, ris
             if s < 0:
                 continue
             colour = sample(images, s, (sx + 0.5) * scale - 0.5, (sy + 0.5) * scale - 0.5)
-            r = (colour[0] - np.float32(images[t, y, x, 0])) * unit
-            g = (colour[1] - np.float32(images[t, y, x, 1])) * unit
-            b = (colour[2] - np.float32(images[t, y, x, 2])) * unit
+            r = (colour[0] * light[t, 0] / light[s, 0] - np.float32(images[t, y, x, 0])) * unit
+            g = (colour[1] * light[t, 1] / light[s, 1] - np.float32(images[t, y, x, 1])) * unit
+            b = (colour[2] * light[t, 2] / light[s, 2] - np.float32(images[t, y, x, 2])) * unit
             i = x // cell - x0
             told[j, i, 0] += r
             told[j, i, 1] += g

@@ -36,18 +36,19 @@ def steady(
     share: float,
     scale: int,
     unit: float,
+    light: NDArray[np.float32],
     pool: Executor,
 ) -> None:
     """Filter the holes (T, H, W) of the frames `owed` in `painted` (T_core, H, W, 3), which starts at frame `first`.
 
-    `share`: a neighbour's weight, that of the frame itself being 1.
+    `share`: a neighbour's weight, that of the frame itself being 1; `light`: see `find_light`.
     """
 
     def one(t: int) -> NDArray[Any]:
         x0, y0, x1, y1 = bounds(holes[t], 0)
         out = painted[t - first, y0:y1, x0:x1].copy()
         _filter(
-            painted, np.asarray(holes[t]), t, first, tracks.arrays, hypothesis, share, MISS_PX2 * unit**2, scale,
+            painted, np.asarray(holes[t]), t, first, tracks.arrays, hypothesis, share, MISS_PX2 * unit**2, scale, light,
             x0, y0, out, float(np.iinfo(painted.dtype).max),
         )  # fmt: skip
         return out
@@ -64,7 +65,7 @@ def steady(
 
 @numba.njit(cache=True, nogil=True)
 def _filter(  # type: ignore[no-untyped-def]
-    painted, hole, t, first, paths, hypothesis, share, spread, scale, x0, y0, out, top
+    painted, hole, t, first, paths, hypothesis, share, spread, scale, light, x0, y0, out, top
 ):
     """Ways are found once for each working sample, as in `blend`."""
     flows, places, planes = paths[1:]
@@ -95,10 +96,11 @@ def _filter(  # type: ignore[no-untyped-def]
                         px, py, weight = x + far[way, 0], y + far[way, 1], np.float32(far[way, 2])
                         if weight < LEAST_WEIGHT or not (px >= 0 and py >= 0 and px <= width - 1 and py <= height - 1):
                             continue
-                        colour = sample(painted, t + 1 - 2 * way - first, px, py)
-                        r += weight * colour[0]
-                        g += weight * colour[1]
-                        b += weight * colour[2]
+                        n = t + 1 - 2 * way
+                        colour = sample(painted, n - first, px, py)
+                        r += weight * colour[0] * light[t, 0] / light[n, 0]
+                        g += weight * colour[1] * light[t, 1] / light[n, 1]
+                        b += weight * colour[2] * light[t, 2] / light[n, 2]
                         total += weight
                     out[y - y0, x - x0, 0] = min(max(np.rint(r / total), 0.0), top)
                     out[y - y0, x - x0, 1] = min(max(np.rint(g / total), 0.0), top)

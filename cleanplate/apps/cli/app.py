@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import wraps
+from importlib.metadata import version
 from typing import Annotated, Any
 
 import typer
@@ -63,8 +64,17 @@ for bench_command in bench.COMMANDS:
 app.add_typer(benches, name="bench")
 
 
+def _say_version(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(f"cleanplate {version('cleanplate')}")
+        raise typer.Exit
+
+
 @app.callback()
 def _common(
+    _: Annotated[
+        bool, typer.Option("--version", help="Say which version this is.", is_eager=True, callback=_say_version)
+    ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error; may stand anywhere.")] = False,
 ) -> None:
     """Taken out of the arguments by `main`; declared for the help page."""

@@ -1,4 +1,4 @@
-"""The benches: `cleanplate bench quality`, `track`, `speed`."""
+"""The benches: `cleanplate bench quality`, `track`, `speed`. Each is loaded when it is used: they are heavy."""
 
 from __future__ import annotations
 
@@ -9,13 +9,11 @@ from typing import Annotated, Any, Protocol
 
 import typer
 
+import cleanplate
 from cleanplate.apps.cli import flags, screen
 from cleanplate.base.errors import UsageError
 from cleanplate.base.report import Watch
-from cleanplate.bench.quality.run import bench_quality
 from cleanplate.bench.speed.cases import EXTENTS
-from cleanplate.bench.speed.run import bench_speed
-from cleanplate.bench.track.run import bench_track
 from cleanplate.mask.tracker import TRACKERS
 from cleanplate.paint.engine import engine_class
 
@@ -49,7 +47,7 @@ def quality(
 ) -> None:
     """Score engines on clips whose truth is known, by the papers' protocol or as the clips are."""
     with _watched(output, not quiet and not as_json) as watch:
-        report = bench_quality(
+        report = cleanplate.bench_quality(
             data,
             output=output,
             engines=flags.parse_names(engine) or (),
@@ -80,7 +78,7 @@ def track(
 ) -> None:
     """J, F and J&F of trackers that are given each clip's first labels, as DAVIS defines them."""
     with _watched(output, not quiet and not as_json) as watch:
-        report = bench_track(
+        report = cleanplate.bench_track(
             data,
             output=output,
             trackers=flags.parse_names(tracker) or (),
@@ -113,7 +111,7 @@ def speed(
     """Time whole jobs on rendered clips, as ratios to a plain decode and encode and to OpenCV's Telea."""
     percents = flags.parse_numbers("--share", share, float, "2,5,10")
     with _watched(output, not quiet and not as_json) as watch:
-        report = bench_speed(
+        report = cleanplate.bench_speed(
             output=output,
             engines=flags.parse_names(engine) or (),
             extent=extent,

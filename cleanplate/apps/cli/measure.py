@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
+import cleanplate
 from cleanplate.apps.cli import flags, screen
 from cleanplate.base.errors import UsageError
-from cleanplate.bench import score as score_room
 from cleanplate.bench.store import write_whole
 
 
@@ -46,7 +46,7 @@ def score(
     if output is not None and not output.absolute().parent.is_dir():
         raise UsageError(f"the folder '{output.absolute().parent}' of the report does not exist; create it first")
     with screen.progress_line(not quiet and not as_json) as watch:
-        scores = score_room.score(
+        scores = cleanplate.score(
             result,
             truth,
             mask,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markdown import Markdown
@@ -24,7 +25,9 @@ from rich.text import Text
 from cleanplate.base.plan import Forecast
 from cleanplate.base.report import Progress, Report, Watch, report_path
 from cleanplate.base.words import counted
-from cleanplate.bench.scores import Scores
+
+if TYPE_CHECKING:
+    from cleanplate.bench.scores import Scores
 
 out = Console()
 err = Console(stderr=True)

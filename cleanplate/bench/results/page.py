@@ -8,6 +8,7 @@ from typing import Any
 
 TITLES = {
     "targets": "Targets",
+    "presets": "Qualities of the default engine",
     "quality": "Quality",
     "track": "Tracking",
     "speed": "Speed and memory",

@@ -14,6 +14,7 @@ from cleanplate.bench.rendered import write_dataset
 from cleanplate.bench.results.accidents import accidents
 from cleanplate.bench.results.page import demoted
 from cleanplate.bench.results.pictures import draw_sheets
+from cleanplate.bench.results.presets import presets_table
 from cleanplate.bench.scores import markdown_table, show
 from cleanplate.bench.speed.material import SEED
 from cleanplate.bench.speed.plots import draw_plots
@@ -99,6 +100,11 @@ def _quality_targets(setup: Setup) -> list[Target]:
     ]
 
 
+def presets(setup: Setup) -> str:
+    """The default engine's qualities on real clips, where there are some, against what is wanted of them."""
+    return presets_table(_davis(setup), setup.work / "presets", setup.watch) if setup.clips else _NO_CLIPS
+
+
 def quality(setup: Setup) -> str:
     """Engines on rendered clips and, where there are some, on real ones by both protocols."""
     rendered = setup.work / "data-quality" / "rendered"
@@ -162,6 +168,7 @@ def pictures(setup: Setup) -> str:
 
 PARTS: dict[str, Callable[[Setup], str]] = {
     "targets": targets,
+    "presets": presets,
     "quality": quality,
     "track": track,
     "speed": speed,
