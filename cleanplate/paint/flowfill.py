@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from cleanplate.base.errors import UsageError
 from cleanplate.base.types import INVENTED, Clip, Painting
+from cleanplate.paint.anchors import Unseen, invent
 from cleanplate.paint.blend import blend
 from cleanplate.paint.engine import Engine
 from cleanplate.paint.judge import judge
@@ -29,6 +30,7 @@ from cleanplate.paint.steady import steady
 from cleanplate.paint.trace import CLOSE, FLOW, PLANE, SECOND, Tracks, Trail, sweep
 from cleanplate.paint.tracks import PairMemory, find_tracks, look_again
 
+INVENTIONS = ("smooth", "exemplar")
 ERROR_LIMIT_PX2 = 20.0  # at 240 lines: a trace that missed itself by more along the way is lost
 
 
@@ -44,6 +46,8 @@ class FlowFillOptions:
     "shift the colours of what is copied so that they meet the hole's border, as when the exposure drifts"
     reach_frames: int = 60
     "how many frames beyond the piece being painted sources are looked for"
+    invent: str = "smooth"
+    "what no frame shows: smooth, which scores best, or exemplar, which looks like its surroundings"
     work_height_px: int = 360
     "motion is found on frames made smaller until about this high; colours are always taken at full size"
     threads: int = 0
@@ -56,6 +60,8 @@ class FlowFillOptions:
             raise UsageError(f"steady is {self.steady:g}, but must lie between 0 (off) and 10")
         if not 1 <= self.reach_frames <= 10000:
             raise UsageError(f"reach_frames is {self.reach_frames}, but must lie between 1 and 10000 frames")
+        if self.invent not in INVENTIONS:
+            raise UsageError(f"invent is {self.invent}, but must be one of {', '.join(INVENTIONS)}")
         if not 64 <= self.work_height_px <= 8192:
             raise UsageError(f"work_height_px is {self.work_height_px}, but must lie between 64 and 8192 pixels")
         if not 0 <= self.threads <= 256:
@@ -81,7 +87,7 @@ class FlowFill(Engine):
         begin, end = max(first - preset.beyond_frames, 0), min(stop + preset.beyond_frames, len(images))
         sheet = _Sheet(
             images=images, holes=holes, core=(first, stop), begin=begin, painted=np.array(images[begin:end]),
-            origin=np.zeros(holes[begin:end].shape, np.uint8),
+            origin=np.zeros(holes[begin:end].shape, np.uint8), unseen=np.zeros(holes[begin:end].shape, np.uint8),
         )  # fmt: skip
         threads = self.options.threads or len(os.sched_getaffinity(0))
         before = cv2.getNumThreads()
@@ -118,6 +124,17 @@ class FlowFill(Engine):
                     pending.popleft().result()
             for future in pending:
                 future.result()
+        if self.options.invent == "exemplar":
+            unseen = Unseen(
+                painted=sheet.painted,
+                smooth=sheet.painted.copy(),
+                origin=sheet.origin,
+                share=sheet.unseen,
+                begin=sheet.begin,
+                holes=sheet.holes,
+                frames=owed,
+            )
+            invent(unseen, tracks, followed, scale, unit, pool)
         if self.options.steady:
             share = self.options.steady
             steady(sheet.painted, sheet.holes, owed, sheet.begin, tracks, followed, share, scale, unit, pool)
@@ -135,6 +152,7 @@ class _Sheet:
     "the frame that `painted` starts at"
     painted: NDArray[Any]  # (N, H, W, 3)
     origin: NDArray[np.uint8]  # (N, H, W)
+    unseen: NDArray[np.uint8]  # (N, H, W): 0 = seen in other frames, 255 = in none
 
 
 def _trails(
@@ -162,8 +180,9 @@ def _paint(sheet: _Sheet, t: int, tracks: Tracks, trails: list[Trail], scale: in
     """Fill the hole of frame `t` and mark where it came from."""
     hole, origin = sheet.holes[t], sheet.origin[t - sheet.begin]
     work, corner_xy = smooth(sheet.images[t], hole)
-    origin[hole] = INVENTED
+    unseen = sheet.unseen[t - sheet.begin]
+    origin[hole], unseen[hole] = INVENTED, 255
     if trails:
         found = judge(sheet.images, t, hole, tracks, scale, trails, match_border)
-        blend(sheet.images, hole, tracks, scale, found, corner_xy, work, origin)
+        blend(sheet.images, hole, tracks, scale, found, corner_xy, work, origin, unseen)
     put(work, hole, corner_xy, sheet.painted[t - sheet.begin])
