@@ -71,7 +71,7 @@ def invent(
     least = LEAST_MISSING_PX * (unit * scale) ** 2
     while len(anchors) < MOST_ANCHORS and (t := choose(unseen, least)) is not None:
         missing = unseen.share[t - unseen.begin] >= LITTLE
-        anchors.append(Anchor(t=t, image=exemplar(unseen.painted[t - unseen.begin], missing)))
+        anchors.append(Anchor(t=t, image=exemplar(unseen.painted[t - unseen.begin], missing, is_tinted=True)))
         lay(unseen, anchors[-1], tracks, hypothesis, scale, unit, pool)
     for anchor in anchors:
         near = [t for t in unseen.frames if min(anchors, key=lambda a: abs(a.t - t)) is anchor]

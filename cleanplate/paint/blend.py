@@ -16,7 +16,7 @@ from cleanplate.paint.judge import Candidates
 from cleanplate.paint.sampling import DEEP, sample
 from cleanplate.paint.trace import GRID_PX, Tracks, is_visible, locate
 
-UNSEEN_FROM, UNSEEN_TO = 0.25, 0.45  # the smooth fill's share from which on, and at which wholly, a sample is unseen
+UNSEEN_FROM, UNSEEN_TO = 0.5, 0.8  # the smooth fill's share from which on, and at which wholly, a sample is unseen
 NEGLIGIBLE = 0.02  # a smaller share of the weight is not worth sampling for
 SAME_PX2 = 0.1  # two candidates that lie closer (squared working pixels) are one: sampled once, sharper and quicker
 

@@ -23,7 +23,8 @@ from cleanplate.paint.trace import GRID_PX, Tracks, nodes, step
 
 TRUSTED_STRETCH, LOST_STRETCH = 1.6, 2.4  # the larger singular value of the way's Jacobian, or 1 over the smaller
 TRUSTED_RATIO, LOST_RATIO = 1.5, 2.0  # of the two
-LOSS = 0.1
+TRUST_LOSS = 0.1  # from one frame to the next, at most; quicker, what takes over is seen to flicker
+SHARE_LOSS = 0.25  # the same; slower costs PSNR, as what is seen elsewhere is painted over
 
 
 @dataclass(kw_only=True, eq=False)
@@ -54,7 +55,7 @@ def carry(tracks: Tracks, anchor: int, hypothesis: int, way: int, last: int) -> 
             tracks.arrays, pair, way, hypothesis, before.x0, before.y0, before.shift, before.trust,
             found.x0, found.y0, found.shift, found.trust,
         )  # fmt: skip
-        found.trust[...] = np.maximum(np.minimum(found.trust, _gate(found.shift)), found.trust - np.float32(LOSS))
+        found.trust[...] = np.maximum(np.minimum(found.trust, _gate(found.shift)), found.trust - np.float32(TRUST_LOSS))
         yield found
 
 
@@ -89,7 +90,7 @@ def linger(
 ) -> None:
     """Let `share` (N, H, W), which starts at frame `begin`, come and go little by little along the motion.
 
-    `frames`, in order, are changed, inside their `holes` (T, H, W): no point falls faster than `LOSS` a frame, nor
+    `frames`, in order, are changed, inside their `holes` (T, H, W): no point falls faster than `SHARE_LOSS` a frame, nor
     rises faster.
     """
     done = set(frames)
@@ -106,7 +107,7 @@ def _linger(share, other, hole, paths, pair, way, hypothesis, scale):  # type: i
     flows, places, planes = paths[1:]
     height, width = hole.shape
     rows, columns = paths[0].shape[1:]
-    loss = int(255 * LOSS)
+    loss = int(255 * SHARE_LOSS)
     for j in range(rows):
         for i in range(columns):
             is_found = False

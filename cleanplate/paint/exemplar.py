@@ -21,6 +21,7 @@ from cleanplate.paint.sampling import DEEP
 from cleanplate.paint.smooth import put, smooth
 
 TEXTURE_WEIGHT, TEXTURE_WINDOW_PX = 3.0, 5
+TINT_WEIGHT = 2.0  # of the difference of means beside that of the samples
 # The coarsest level: half the hole's width at most, the picture's side and the number of sources at least
 DEEPEST_PX, LEAST_SIDE_PX, LEAST_SOURCES = 5, 24, 64
 SEARCHED_LINES = 480  # finer levels take their patches from where the level below found them
@@ -42,21 +43,24 @@ class _Level:
     known: NDArray[np.bool_]  # (h, w)
     source: NDArray[np.bool_]  # (h, w): centres of patches that are known throughout
     wanted: NDArray[np.bool_]  # (h, w): centres of patches that are not
+    tint: NDArray[np.float32]  # (h, w, 3): means of patches, of about the right colours where not known
 
 
-def exemplar(image: NDArray[Any], hole: NDArray[np.bool_], seed: int = 0) -> NDArray[Any]:
+def exemplar(image: NDArray[Any], hole: NDArray[np.bool_], seed: int = 0, *, is_tinted: bool = False) -> NDArray[Any]:
     """A copy of `image` (H, W, 3), uint8 or uint16, whose hole (H, W) continues the texture around it.
 
-    What is not in the hole stays as it is. Where no patch is known throughout, the hole is filled smoothly. The same
-    arguments give the same bytes.
+    What is not in the hole stays as it is. `is_tinted`: the image has about the right colours in the hole; else those
+    of a smooth fill serve. That is also what is returned where no patch is known throughout. The same arguments give
+    the same bytes.
     """
     painted = np.array(image)
     if not hole.any():
         return painted
-    levels = _pyramid(image, hole)
-    if not levels:
+    if not is_tinted:
         filled, corner_xy = smooth(image, hole)
         put(filled, hole, corner_xy, painted)
+    levels = _pyramid(painted, hole)
+    if not levels:
         return painted
     random = np.array([2 * seed + 1], np.uint64)
     nearest, distance = _grow(levels[-1], random)
@@ -67,7 +71,7 @@ def exemplar(image: NDArray[Any], hole: NDArray[np.bool_], seed: int = 0) -> NDA
             vote(level.features, level.known, nearest, distance, _spread(distance))
         is_searched = n == len(levels) - 1 or level.known.shape[0] <= SEARCHED_LINES
         for _ in range(ROUNDS[0 if n == len(levels) - 1 else 1 if n else 2] if is_searched else 0):
-            search(level.features, np.ones_like(level.known), level.source, level.wanted, nearest, distance,
+            search(level.features, np.ones_like(level.known), level.source, level.wanted, level.tint, nearest, distance,
                     SWEEPS, *_costs(level), random)  # fmt: skip
             vote(level.features, level.known, nearest, distance, _spread(distance))
     known = levels[0].known
@@ -83,6 +87,7 @@ def _pyramid(image: NDArray[Any], hole: NDArray[np.bool_]) -> list[_Level]:
     colour = image.astype(np.float32) / np.float32(DEEP if image.dtype == np.uint16 else 1)
     known = ~hole
     values = np.concatenate([colour, _texture(colour, known)], -1)
+    rough = colour
     levels: list[_Level] = []
     while True:
         square = np.ones((SIDE_PX, SIDE_PX), np.uint8)
@@ -91,11 +96,13 @@ def _pyramid(image: NDArray[Any], hole: NDArray[np.bool_]) -> list[_Level]:
             return levels
         wanted = cv2.dilate((~known).astype(np.uint8), square) > 0
         values[~known] = 0
-        levels.append(_Level(features=np.rint(values), known=known, source=whole, wanted=wanted))
+        tint = np.sqrt(np.float32(TINT_WEIGHT)) * SIDE_PX * cv2.blur(rough, (SIDE_PX, SIDE_PX))
+        levels.append(_Level(features=np.rint(values), known=known, source=whole, wanted=wanted, tint=tint))
         deepest = cv2.distanceTransform((~known).astype(np.uint8), cv2.DIST_C, 3).max()
         if deepest <= DEEPEST_PX or min(known.shape) < 2 * LEAST_SIDE_PX:
             return levels
-        values, known = _halve(values, known)
+        values, rough = _halve(values), _halve(rough)
+        known = _halve(known) == 1
 
 
 def _texture(colour: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -115,15 +122,11 @@ def _texture(colour: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[n
     return out
 
 
-def _halve(values: NDArray[np.float32], known: NDArray[np.bool_]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Means of 2 x 2 samples, known where all of them are; an odd last line is repeated."""
-    height, width = known.shape
-    pad = ((0, height % 2), (0, width % 2))
-    values = np.pad(values, (*pad, (0, 0)), mode="edge")
-    known = np.pad(known, pad, mode="edge")
-    quarters = [np.s_[y::2, x::2] for y in (0, 1) for x in (0, 1)]
-    mean = sum(values[q] for q in quarters) / np.float32(4)
-    return np.asarray(mean, np.float32), np.logical_and.reduce([known[q] for q in quarters])
+def _halve(values: NDArray[Any]) -> NDArray[np.float32]:
+    """Means of 2 x 2 samples; an odd last line is repeated."""
+    pad = [(0, size % 2) for size in values.shape[:2]] + [(0, 0)] * (values.ndim - 2)
+    values = np.pad(values.astype(np.float32), pad, mode="edge")
+    return np.asarray(sum(values[y::2, x::2] for y in (0, 1) for x in (0, 1)) / np.float32(4), np.float32)
 
 
 def _costs(level: _Level) -> tuple[float, float]:
@@ -147,7 +150,18 @@ def _grow(level: _Level, random: NDArray[np.uint64]) -> tuple[NDArray[np.int32],
     square = np.ones((3, 3), np.uint8)
     while not ready.all():
         ring = (cv2.dilate(ready.astype(np.uint8), square) > 0) & ~ready
-        search(level.features, ready, level.source, ring, nearest, distance, RING_SWEEPS, *_costs(level), random)
+        search(
+            level.features,
+            ready,
+            level.source,
+            ring,
+            level.tint,
+            nearest,
+            distance,
+            RING_SWEEPS,
+            *_costs(level),
+            random,
+        )
         level.features[ring] = level.features[nearest[ring, 1], nearest[ring, 0]]
         ready |= ring
     return nearest, distance

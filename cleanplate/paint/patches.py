@@ -55,8 +55,17 @@ def _unlike(features, ready, is_whole, x, y, sx, sy, limit):  # type: ignore[no-
 
 
 @numba.njit(cache=True, nogil=True)
+def _apart(tint, x, y, sx, sy, cost_x, cost_y):  # type: ignore[no-untyped-def]
+    """What speaks against a source apart from its samples: its distance, and another mean colour."""
+    far = np.float32((cost_x * (sx - x)) ** 2 + (cost_y * (sy - y)) ** 2)
+    for c in range(3):
+        far += (tint[sy, sx, c] - tint[y, x, c]) ** 2
+    return far
+
+
+@numba.njit(cache=True, nogil=True)
 def search(  # type: ignore[no-untyped-def]
-    features, ready, source, wanted, nearest, distance, sweeps, cost_x, cost_y, random
+    features, ready, source, wanted, tint, nearest, distance, sweeps, cost_x, cost_y, random
 ):
     """Better sources for the patches around what is `wanted`, by those of their neighbours and at random."""
     height, width = source.shape
@@ -76,7 +85,7 @@ def search(  # type: ignore[no-untyped-def]
             sy, sx = sources[_draw(random, len(sources))]
             nearest[y, x, 0], nearest[y, x, 1] = sx, sy
         sx, sy = nearest[y, x]
-        far = (cost_x * (sx - x)) ** 2 + (cost_y * (sy - y)) ** 2
+        far = _apart(tint, x, y, sx, sy, cost_x, cost_y)
         distance[y, x] = far + _unlike(features, ready, inside, x, y, sx, sy, np.float32(np.inf))
     for sweep in range(sweeps):
         way = 1 - 2 * (sweep % 2)
@@ -100,7 +109,7 @@ def search(  # type: ignore[no-untyped-def]
                     radius_y //= 2
                 if sx < 0 or sy < 0 or sx >= width or sy >= height or not source[sy, sx] or (sx == bx and sy == by):
                     continue
-                far = np.float32((cost_x * (sx - x)) ** 2 + (cost_y * (sy - y)) ** 2)
+                far = _apart(tint, x, y, sx, sy, cost_x, cost_y)
                 if far >= best:
                     continue
                 found = far + _unlike(features, ready, whole[y, x], x, y, sx, sy, best - far)
