@@ -90,7 +90,7 @@ def linger(
 ) -> None:
     """Let `share` (N, H, W), which starts at frame `begin`, come and go little by little along the motion.
 
-    `frames`, in order, are changed, inside their `holes` (T, H, W): no point falls faster than `SHARE_LOSS` a frame, nor
+    `frames`, in order, are changed, inside their `holes` (T, H, W): none falls faster than `SHARE_LOSS` a frame, nor
     rises faster.
     """
     done = set(frames)

@@ -21,7 +21,11 @@ from cleanplate.paint.sampling import DEEP
 from cleanplate.paint.smooth import put, smooth
 
 TEXTURE_WEIGHT, TEXTURE_WINDOW_PX = 3.0, 5
-TINT_WEIGHT = 2.0  # of the difference of means beside that of the samples
+TINT_FLOOR, TINT_WEIGHT, TINT_DEPTH_PX = (
+    0.05,
+    0.7,
+    4.0,
+)  # what mean colours count beside samples, deep inside and at the border
 # The coarsest level: half the hole's width at most, the picture's side and the number of sources at least
 DEEPEST_PX, LEAST_SIDE_PX, LEAST_SOURCES = 5, 24, 64
 SEARCHED_LINES = 480  # finer levels take their patches from where the level below found them
@@ -43,7 +47,7 @@ class _Level:
     known: NDArray[np.bool_]  # (h, w)
     source: NDArray[np.bool_]  # (h, w): centres of patches that are known throughout
     wanted: NDArray[np.bool_]  # (h, w): centres of patches that are not
-    tint: NDArray[np.float32]  # (h, w, 3): means of patches, of about the right colours where not known
+    tint: NDArray[np.float32]  # (h, w, 4): means of patches of about the right colours; how much these count
 
 
 def exemplar(image: NDArray[Any], hole: NDArray[np.bool_], seed: int = 0, *, is_tinted: bool = False) -> NDArray[Any]:
@@ -87,7 +91,7 @@ def _pyramid(image: NDArray[Any], hole: NDArray[np.bool_]) -> list[_Level]:
     colour = image.astype(np.float32) / np.float32(DEEP if image.dtype == np.uint16 else 1)
     known = ~hole
     values = np.concatenate([colour, _texture(colour, known)], -1)
-    rough = colour
+    rough = np.rint(colour)  # so that either depth is filled alike
     levels: list[_Level] = []
     while True:
         square = np.ones((SIDE_PX, SIDE_PX), np.uint8)
@@ -96,10 +100,11 @@ def _pyramid(image: NDArray[Any], hole: NDArray[np.bool_]) -> list[_Level]:
             return levels
         wanted = cv2.dilate((~known).astype(np.uint8), square) > 0
         values[~known] = 0
-        tint = np.sqrt(np.float32(TINT_WEIGHT)) * SIDE_PX * cv2.blur(rough, (SIDE_PX, SIDE_PX))
+        deep = cv2.distanceTransform((~known).astype(np.uint8), cv2.DIST_L2, 3)
+        weight = SIDE_PX * SIDE_PX * (TINT_FLOOR + TINT_WEIGHT * np.exp(-deep / TINT_DEPTH_PX))
+        tint = np.concatenate([cv2.blur(rough, (SIDE_PX, SIDE_PX)), weight[..., None]], -1)
         levels.append(_Level(features=np.rint(values), known=known, source=whole, wanted=wanted, tint=tint))
-        deepest = cv2.distanceTransform((~known).astype(np.uint8), cv2.DIST_C, 3).max()
-        if deepest <= DEEPEST_PX or min(known.shape) < 2 * LEAST_SIDE_PX:
+        if deep.max() <= DEEPEST_PX or min(known.shape) < 2 * LEAST_SIDE_PX:
             return levels
         values, rough = _halve(values), _halve(rough)
         known = _halve(known) == 1

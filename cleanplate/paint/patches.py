@@ -59,7 +59,7 @@ def _apart(tint, x, y, sx, sy, cost_x, cost_y):  # type: ignore[no-untyped-def]
     """What speaks against a source apart from its samples: its distance, and another mean colour."""
     far = np.float32((cost_x * (sx - x)) ** 2 + (cost_y * (sy - y)) ** 2)
     for c in range(3):
-        far += (tint[sy, sx, c] - tint[y, x, c]) ** 2
+        far += tint[y, x, 3] * (tint[sy, sx, c] - tint[y, x, c]) ** 2
     return far
 
 
