@@ -23,6 +23,7 @@ from cleanplate.base.types import INVENTED, Clip, Painting
 from cleanplate.paint.anchors import Unseen, invent
 from cleanplate.paint.blend import blend
 from cleanplate.paint.engine import Engine
+from cleanplate.paint.grain import add_grain
 from cleanplate.paint.judge import judge
 from cleanplate.paint.presets import PRESETS, Preset
 from cleanplate.paint.smooth import put, smooth
@@ -48,6 +49,8 @@ class FlowFillOptions:
     "how many frames beyond the piece being painted sources are looked for"
     invent: str = "smooth"
     "what no frame shows: smooth, which scores best, or exemplar, which looks like its surroundings"
+    grain: bool = False
+    "add the noise that the paint lacks; it looks better and scores worse, as noise has no right place"
     work_height_px: int = 360
     "motion is found on frames made smaller until about this high; colours are always taken at full size"
     threads: int = 0
@@ -94,14 +97,14 @@ class FlowFill(Engine):
         cv2.setNumThreads(1)  # frames go in parallel instead; process-wide, so put back below
         try:
             with ThreadPoolExecutor(threads) as pool:
-                self._paint_all(sheet, clip.frame_height_px or images.shape[1], preset, pool, 2 * threads)
+                self._paint_all(sheet, clip.start, clip.frame_height_px or images.shape[1], preset, pool, 2 * threads)
         finally:
             cv2.setNumThreads(before)
         core = np.s_[first - begin : stop - begin]
         return Painting(images=sheet.painted[core], origin=sheet.origin[core])
 
     def _paint_all(
-        self, sheet: _Sheet, frame_height_px: int, preset: Preset, pool: ThreadPoolExecutor, ahead: int
+        self, sheet: _Sheet, start: int, frame_height_px: int, preset: Preset, pool: ThreadPoolExecutor, ahead: int
     ) -> None:
         """Find the motion and paint by it, as often as the preset says; then filter in time. `ahead`: frames begun."""
         scale = max(1, round(frame_height_px / self.options.work_height_px))
@@ -138,6 +141,8 @@ class FlowFill(Engine):
         if self.options.steady:
             share = self.options.steady
             steady(sheet.painted, sheet.holes, owed, sheet.begin, tracks, followed, share, scale, unit, pool)
+        if self.options.grain and owed:
+            add_grain(sheet.painted, sheet.holes, sheet.origin, owed, sheet.begin, start, pool)
 
 
 @dataclass(kw_only=True, eq=False)
