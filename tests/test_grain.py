@@ -105,3 +105,10 @@ def test_a_picture_smaller_than_a_block():
     hole = np.zeros(clean.shape[:3], bool)
     hole[:, 4:8, 4:8] = True
     fill(clean, grain, hole, grain=True)
+
+
+def test_texture_is_not_taken_for_noise():
+    clean, hole = shot(), holes(0)
+    texture = np.repeat(noise(1.0, 12.0)[:1], FRAMES, axis=0)
+    without, painting = (fill(clean, texture, hole, grain=on) for on in (False, True))
+    assert np.array_equal(without.images, painting.images)

@@ -142,7 +142,7 @@ class FlowFill(Engine):
             share = self.options.steady
             steady(sheet.painted, sheet.holes, owed, sheet.begin, tracks, followed, share, scale, unit, pool)
         if self.options.grain and owed:
-            add_grain(sheet.painted, sheet.holes, sheet.origin, owed, sheet.begin, start, pool)
+            add_grain(sheet.painted, sheet.holes, sheet.origin, owed, sheet.begin, tracks.planes_at(scale), start, pool)
 
 
 @dataclass(kw_only=True, eq=False)

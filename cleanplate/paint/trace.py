@@ -42,6 +42,11 @@ class Tracks:
         """What the compiled kernels are given."""
         return self.masked, self.flows, self.places, self.planes
 
+    def planes_at(self, scale: int) -> NDArray[np.float64]:
+        """The camera's motion forward in time, (T - 1, 3, 3), in pixels of pictures `scale` times as large."""
+        enlarge = np.array([[scale, 0, (scale - 1) / 2], [0, scale, (scale - 1) / 2], [0, 0, 1]])
+        return np.asarray(enlarge @ self.planes[:, 0] @ np.linalg.inv(enlarge), np.float64)
+
 
 @dataclass(kw_only=True, eq=False)
 class Trail:
