@@ -12,7 +12,7 @@ import pytest
 from cleanplate.base.measure import warping_error
 from cleanplate.base.types import Clip, Painting
 from cleanplate.bench.synth import Scene, render
-from cleanplate.paint.carry import carry
+from cleanplate.paint.paths import carry
 from cleanplate.paint.engine import make_engine
 from cleanplate.paint.presets import PRESETS
 from cleanplate.paint.trace import FLOW, FLOW_STEP_PX, GRID_PX, Tracks

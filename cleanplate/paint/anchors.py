@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from cleanplate.base.types import INVENTED
 from cleanplate.motion.complete import harmonic
-from cleanplate.paint.carry import Way, carry, linger, render
+from cleanplate.paint.paths import Way, carry, linger, render
 from cleanplate.paint.exemplar import exemplar
 from cleanplate.paint.looks import bounds
 from cleanplate.paint.sampling import DEEP
