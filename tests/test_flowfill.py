@@ -213,7 +213,7 @@ def test_large_frames_are_followed_small_and_painted_at_full_size(scale):
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("reach_frames", 0), ("work_height_px", 10), ("threads", -1), ("quality", "good"), ("steady", -1)],
+    [("reach_frames", 0), ("work_height_px", 10), ("threads", -1), ("quality", "good"), ("steady", -1), ("invent", "")],
 )
 def test_options_out_of_range_are_refused(option, value):
     with pytest.raises(UsageError, match=option):

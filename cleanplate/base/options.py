@@ -9,9 +9,9 @@ from typing import Any
 from cleanplate.base.errors import UsageError
 
 
-def with_quality(options: Mapping[str, Any] | None, quality: str | None) -> dict[str, Any]:
-    """The options with `quality` among them, unless it is None or they name one themselves."""
-    return {**({} if quality is None else {"quality": quality}), **(options or {})}
+def with_choices(options: Mapping[str, Any] | None, **choices: str | None) -> dict[str, Any]:
+    """The options with the choices among them, but for those that are None or that they name themselves."""
+    return {**{name: choice for name, choice in choices.items() if choice is not None}, **(options or {})}
 
 
 def fill_options(options: type, given: Mapping[str, Any], owner: str) -> Any:

@@ -16,6 +16,7 @@ from cleanplate.paint.judge import Candidates
 from cleanplate.paint.sampling import DEEP, sample
 from cleanplate.paint.trace import GRID_PX, Tracks, is_visible, locate
 
+UNSEEN_FROM, UNSEEN_TO = 0.5, 0.8  # the smooth fill's share from which on, and at which wholly, a sample is unseen
 NEGLIGIBLE = 0.05  # a smaller share of the weight is not worth sampling for
 SAME_PX2 = 0.1  # two candidates that lie closer (squared working pixels) are one: sampled once, sharper and quicker
 
@@ -31,15 +32,17 @@ def blend(
     corner_xy: tuple[int, int],
     out: NDArray[np.float32],
     origin: NDArray[np.uint8],
+    unseen: NDArray[np.uint8],
 ) -> None:
-    """Mix the candidates for frame `t` into `out` (h, w, 3), 0-255, and write `origin` (H, W).
+    """Mix the candidates for frame `t` into `out` (h, w, 3), 0-255, and write `origin` and how far each sample is
+    `unseen`, both (H, W).
 
     `out` is the part of the frame from `corner_xy` on that contains the hole, filled smoothly.
     `light`: see `find_light`.
     """
     _blend(
         images, t, hole, tracks.arrays, scale, found.ways, found.hypotheses, found.x0, found.y0, found.frame, found.xy,
-        found.risk, found.verdict, found.weight, light, corner_xy[0], corner_xy[1], out, origin,
+        found.risk, found.verdict, found.weight, light, corner_xy[0], corner_xy[1], out, origin, unseen,
     )  # fmt: skip
 
 
@@ -132,6 +135,7 @@ def _blend(  # type: ignore[no-untyped-def]
     out_y,
     out,
     origin,
+    unseen,
 ):
     """Places are found once for each working sample: what it covers at full size lies around there likewise."""
     count, rows, columns = frame.shape
@@ -182,3 +186,5 @@ def _blend(  # type: ignore[no-untyped-def]
                     out[y - out_y, x - out_x, 1] = g / kept
                     out[y - out_y, x - out_x, 2] = b / kept
                     origin[y, x] = SEEN if kept >= 2 else INVENTED
+                    lack = (1 / kept - UNSEEN_FROM) / (UNSEEN_TO - UNSEEN_FROM)
+                    unseen[y, x] = 0 if lack <= 0 else 255 if lack >= 1 else int(255 * lack)

@@ -20,8 +20,10 @@ from numpy.typing import NDArray
 
 from cleanplate.base.errors import UsageError
 from cleanplate.base.types import INVENTED, Clip, Painting
+from cleanplate.paint.anchors import Unseen, invent
 from cleanplate.paint.blend import blend
 from cleanplate.paint.engine import WORK_HEIGHT_PX, Engine
+from cleanplate.paint.grain import add_grain
 from cleanplate.paint.judge import judge
 from cleanplate.paint.light import find_light
 from cleanplate.paint.presets import PRESETS, Preset
@@ -30,6 +32,7 @@ from cleanplate.paint.steady import steady
 from cleanplate.paint.trace import CARRIED, CLOSE, FLOW, PLANE, SECOND, Tracks, Trail, sweep
 from cleanplate.paint.tracks import PairMemory, find_tracks, look_again
 
+INVENTIONS = ("smooth", "exemplar")
 ERROR_LIMIT_PX2 = 20.0  # at 240 lines: a trace that missed itself by more along the way is lost
 
 
@@ -45,6 +48,10 @@ class FlowFillOptions:
     "shift the colours of what is copied so that they meet the hole's border, as when the exposure drifts"
     reach_frames: int = 60
     "how many frames beyond the piece being painted sources are looked for"
+    invent: str = "smooth"
+    "what no frame shows: smooth, which scores best, or exemplar, which looks like its surroundings"
+    grain: bool = False
+    "add the noise that the paint lacks; it looks better and scores worse, as noise has no right place"
     work_height_px: int = WORK_HEIGHT_PX
     "motion is found on frames made smaller until about this high; colours are always taken at full size"
     threads: int = 0
@@ -57,6 +64,8 @@ class FlowFillOptions:
             raise UsageError(f"steady is {self.steady:g}, but must lie between 0 (off) and 10")
         if not 1 <= self.reach_frames <= 10000:
             raise UsageError(f"reach_frames is {self.reach_frames}, but must lie between 1 and 10000 frames")
+        if self.invent not in INVENTIONS:
+            raise UsageError(f"invent is {self.invent}, but must be one of {', '.join(INVENTIONS)}")
         if not 64 <= self.work_height_px <= 8192:
             raise UsageError(f"work_height_px is {self.work_height_px}, but must lie between 64 and 8192 pixels")
         if not 0 <= self.threads <= 256:
@@ -82,21 +91,21 @@ class FlowFill(Engine):
         begin, end = max(first - preset.beyond_frames, 0), min(stop + preset.beyond_frames, len(images))
         sheet = _Sheet(
             images=images, holes=holes, core=(first, stop), begin=begin, painted=np.array(images[begin:end]),
-            origin=np.zeros(holes[begin:end].shape, np.uint8),
+            origin=np.zeros(holes[begin:end].shape, np.uint8), unseen=np.zeros(holes[begin:end].shape, np.uint8),
         )  # fmt: skip
         threads = self.options.threads or len(os.sched_getaffinity(0))
         before = cv2.getNumThreads()
         cv2.setNumThreads(1)  # frames go in parallel instead; process-wide, so put back below
         try:
             with ThreadPoolExecutor(threads) as pool:
-                self._paint_all(sheet, clip.frame_height_px or images.shape[1], preset, pool, 2 * threads)
+                self._paint_all(sheet, clip.start, clip.frame_height_px or images.shape[1], preset, pool, 2 * threads)
         finally:
             cv2.setNumThreads(before)
         core = np.s_[first - begin : stop - begin]
         return Painting(images=sheet.painted[core], origin=sheet.origin[core])
 
     def _paint_all(
-        self, sheet: _Sheet, frame_height_px: int, preset: Preset, pool: ThreadPoolExecutor, ahead: int
+        self, sheet: _Sheet, start: int, frame_height_px: int, preset: Preset, pool: ThreadPoolExecutor, ahead: int
     ) -> None:
         """Find the motion and paint by it, as often as the preset says; then filter in time. `ahead`: frames begun."""
         scale = max(1, round(frame_height_px / self.options.work_height_px))
@@ -121,9 +130,22 @@ class FlowFill(Engine):
                     pending.popleft().result()
             for future in pending:
                 future.result()
+        if self.options.invent == "exemplar":
+            unseen = Unseen(
+                painted=sheet.painted,
+                smooth=sheet.painted.copy(),
+                origin=sheet.origin,
+                share=sheet.unseen,
+                begin=sheet.begin,
+                holes=sheet.holes,
+                frames=owed,
+            )
+            invent(unseen, tracks, followed, scale, unit, pool)
         if self.options.steady:
             share = self.options.steady
             steady(sheet.painted, sheet.holes, owed, sheet.begin, tracks, followed, share, scale, unit, light, pool)
+        if self.options.grain and owed:
+            add_grain(sheet.painted, sheet.holes, sheet.origin, owed, sheet.begin, tracks.planes_at(scale), start, pool)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -138,6 +160,7 @@ class _Sheet:
     "the frame that `painted` starts at"
     painted: NDArray[Any]  # (N, H, W, 3)
     origin: NDArray[np.uint8]  # (N, H, W)
+    unseen: NDArray[np.uint8]  # (N, H, W): 0 = seen in other frames, 255 = in none
 
 
 def _trails(
@@ -173,8 +196,9 @@ def _paint(
     """Fill the hole of frame `t` and mark where it came from."""
     hole, origin = sheet.holes[t], sheet.origin[t - sheet.begin]
     work, corner_xy = smooth(sheet.images[t], hole)
-    origin[hole] = INVENTED
+    unseen = sheet.unseen[t - sheet.begin]
+    origin[hole], unseen[hole] = INVENTED, 255
     if trails:
         found = judge(sheet.images, t, hole, tracks, scale, trails, match_border, light)
-        blend(sheet.images, t, hole, tracks, scale, found, light, corner_xy, work, origin)
+        blend(sheet.images, t, hole, tracks, scale, found, light, corner_xy, work, origin, unseen)
     put(work, hole, corner_xy, sheet.painted[t - sheet.begin])

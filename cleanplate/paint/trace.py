@@ -42,6 +42,11 @@ class Tracks:
         """What the compiled kernels are given."""
         return self.masked, self.flows, self.places, self.planes
 
+    def planes_at(self, scale: int) -> NDArray[np.float64]:
+        """The camera's motion forward in time, (T - 1, 3, 3), in pixels of pictures `scale` times as large."""
+        enlarge = np.array([[scale, 0, (scale - 1) / 2], [0, scale, (scale - 1) / 2], [0, 0, 1]])
+        return np.asarray(enlarge @ self.planes[:, 0] @ np.linalg.inv(enlarge), np.float64)
+
 
 @dataclass(kw_only=True, eq=False)
 class Trail:
@@ -74,7 +79,7 @@ def sweep(tracks: Tracks, way: int, hypothesis: int, error_limit_px2: float) -> 
         if not tracks.places[pair, 3] or not tracks.masked[t].any():
             last = _nothing(way, hypothesis)
             continue
-        x0, y0, columns, rows = _nodes(tracks.masked[t])
+        x0, y0, columns, rows = nodes(tracks.masked[t])
         trail = _nothing(way, hypothesis, t, x0, y0, columns, rows)
         _advance(
             tracks.arrays, t, way, hypothesis, target, error_limit_px2,
@@ -98,7 +103,7 @@ def _nothing(way: int, hypothesis: int, t: int = 0, x0: int = 0, y0: int = 0, co
     )
 
 
-def _nodes(masked: NDArray[np.bool_]) -> tuple[int, int, int, int]:
+def nodes(masked: NDArray[np.bool_]) -> tuple[int, int, int, int]:
     """The nodes whose cells cover the masked area: first column, first row, columns, rows."""
     ys, xs = np.flatnonzero(masked.any(1)), np.flatnonzero(masked.any(0))
     x0, y0 = int(xs[0]) // GRID_PX, int(ys[0]) // GRID_PX

@@ -9,7 +9,7 @@ import tempfile
 from fractions import Fraction
 from pathlib import Path
 
-from cleanplate.base.options import with_quality
+from cleanplate.base.options import with_choices
 from cleanplate.base.plan import Forecast
 from cleanplate.base.report import Watch
 from cleanplate.base.settings import Encode, Job
@@ -33,6 +33,7 @@ def plan(
     invert: bool = False,
     engine: str = "flowfill",
     quality: str | None = None,
+    invent: str | None = None,
     grow_px: int = 4,
     codec: str | None = None,
     preset: str | None = None,
@@ -49,7 +50,7 @@ def plan(
     `output`: where the result would go; None = a file like the input. Raises what `remove` raises.
     """
     video = Path(video)
-    options = with_quality(None, quality)
+    options = with_choices(None, quality=quality, invent=invent)
     engine_options(engine, options)
     exact = None if rate is None else Fraction(rate)
     sources = mask_sources(mask, box, polygon)

@@ -14,7 +14,7 @@ import numpy as np
 from cleanplate.base.arrays import cut
 from cleanplate.base.errors import MaskError, MediaError, UsageError
 from cleanplate.base.names import refuse_inputs
-from cleanplate.base.options import with_quality
+from cleanplate.base.options import with_choices
 from cleanplate.base.report import Progress, StageClock, Watch
 from cleanplate.base.settings import check_grow, feather_for
 from cleanplate.base.when import parse_limits
@@ -39,6 +39,7 @@ def preview(
     invert: bool = False,
     engine: str = "flowfill",
     quality: str | None = None,
+    invent: str | None = None,
     options: Mapping[str, Any] | None = None,
     grow_px: int = 4,
     feather_px: int | None = None,
@@ -58,7 +59,7 @@ def preview(
     if not 1 <= count <= 64:
         raise UsageError(f"{count} frames were asked for; a sheet holds 1 to 64")
     spec = engine_spec(engine)
-    chosen_options = with_quality(options, quality)
+    chosen_options = with_choices(options, quality=quality, invent=invent)
     engine_options(engine, chosen_options)
     feather_px = feather_for(feather_px, grow_px)
     check_grow(grow_px, feather_px)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cleanplate.base.names import refuse_inputs
-from cleanplate.base.options import with_quality
+from cleanplate.base.options import with_choices
 from cleanplate.base.report import Report, StageClock, Watch
 from cleanplate.base.settings import Encode, Job, feather_for
 from cleanplate.base.types import Box
@@ -43,6 +43,7 @@ def remove(
     invert: bool = False,
     engine: str = "flowfill",
     quality: str | None = None,
+    invent: str | None = None,
     options: Mapping[str, Any] | None = None,
     grow_px: int = 4,
     feather_px: int | None = None,
@@ -65,7 +66,8 @@ def remove(
     video: a file or a folder of images; output: a file, or a folder of PNGs if the name has no suffix.
     mask: pictures, folders or videos of masks; box: (x0, y0, x1, y1); polygon: ((x, y), ...); each one or several, also
     as text with the time it holds: "mask.png@00:03-00:07". invert: masks from files mark what is to stay.
-    quality: "fast", "balanced" or "best", for engines with that option; None = theirs.
+    quality: "fast", "balanced" or "best"; invent: "smooth" or "exemplar", what is painted where no frame shows what is
+    there; for engines with these options; None = theirs.
     grow_px, feather_px: how far the hole is grown, and how much of that is blended (None: 2, or grow_px if smaller).
     start, stop: when to work, like "00:03.5", from the first frame on; frames outside pass through as they are.
     origin_map: an .mkv to write, whose gray says where samples came from: 128 seen elsewhere, 255 invented.
@@ -81,7 +83,7 @@ def remove(
         masks=None,
         output=output,
         engine=engine,
-        options=with_quality(options, quality),
+        options=with_choices(options, quality=quality, invent=invent),
         grow_px=grow_px,
         feather_px=feather_for(feather_px, grow_px),
         encode=Encode(codec=codec, crf=crf, preset=preset, lossless=lossless),

@@ -48,6 +48,15 @@ Quality = Annotated[
         "--quality", help="Of flowfill: fast, balanced or best.", rich_help_panel=_PAINT, show_default="balanced"
     ),
 ]
+Invent = Annotated[
+    str | None,
+    typer.Option(
+        "--invent",
+        help="Of flowfill, where no frame shows what is there: smooth or exemplar (texture).",
+        rich_help_panel=_PAINT,
+        show_default="smooth",
+    ),
+]
 Grow = Annotated[int, typer.Option("--grow", help="Pixels the hole is grown by.", rich_help_panel=_PAINT)]
 Feather = Annotated[
     int | None,

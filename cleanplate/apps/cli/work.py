@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from cleanplate.apps.cli import flags, screen
-from cleanplate.base.options import with_quality
+from cleanplate.base.options import with_choices
 from cleanplate.base.report import Report
 from cleanplate.base.settings import Encode, Job, feather_for, parse_memory
 from cleanplate.base.when import parse_limits
@@ -29,6 +29,7 @@ def remove(
     invert: flags.Invert = False,
     engine: flags.Engine = "flowfill",
     quality: flags.Quality = None,
+    invent: flags.Invent = None,
     engine_options: flags.EngineOptions = None,
     grow: flags.Grow = 4,
     feather: flags.Feather = None,
@@ -58,6 +59,7 @@ def remove(
             invert=invert,
             engine=engine,
             quality=quality,
+            invent=invent,
             options=flags.parse_options(engine_options, engine_class(engine).Options),
             grow_px=grow,
             feather_px=feather,
@@ -86,6 +88,7 @@ def fill(
     ],
     engine: flags.Engine = "flowfill",
     quality: flags.Quality = None,
+    invent: flags.Invent = None,
     engine_options: flags.EngineOptions = None,
     grow: flags.Grow = 4,
     feather: flags.Feather = None,
@@ -110,7 +113,9 @@ def fill(
         masks=masks,
         output=output,
         engine=engine,
-        options=with_quality(flags.parse_options(engine_options, engine_class(engine).Options), quality),
+        options=with_choices(
+            flags.parse_options(engine_options, engine_class(engine).Options), quality=quality, invent=invent
+        ),
         grow_px=grow,
         feather_px=feather_for(feather, grow),
         encode=Encode(codec=codec, crf=crf, preset=preset, lossless=lossless),
@@ -171,6 +176,7 @@ def plan(
     invert: flags.Invert = False,
     engine: flags.Engine = "flowfill",
     quality: flags.Quality = None,
+    invent: flags.Invent = None,
     grow: flags.Grow = 4,
     start: flags.Start = None,
     stop: flags.Stop = None,
@@ -193,6 +199,7 @@ def plan(
             invert=invert,
             engine=engine,
             quality=quality,
+            invent=invent,
             grow_px=grow,
             codec=codec,
             preset=preset,
