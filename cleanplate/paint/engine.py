@@ -49,6 +49,8 @@ class EngineSpec:
     "frames shown before and after the core"
     bytes_per_px: int
     "working memory a pixel of one frame of the clip, beside the clip itself"
+    references: int = 0
+    "frames from far away it can make use of at a time"
     core_seconds_per_mpx: float = 0.1
     "work for a megapixel of crop in one frame, for the forecast (measured as told in forecast.py)"
     multiple_px: int = 1
@@ -69,6 +71,7 @@ ENGINES: dict[str, EngineSpec] = {
         core_frames=64,
         margin_frames=30,
         bytes_per_px=8,  # measured: 9 at 240 lines with a hole of 30 %, 3-4 at 1080 lines, where it matters
+        references=4,
         core_seconds_per_mpx=0.15,
     ),
     "opencv-telea": EngineSpec(

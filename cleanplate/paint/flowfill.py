@@ -19,9 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cleanplate.base.errors import UsageError
-from cleanplate.base.types import INVENTED, Clip, Painting
+from cleanplate.base.types import INVENTED, SEEN, Clip, Painting
 from cleanplate.paint.blend import blend
 from cleanplate.paint.engine import Engine
+from cleanplate.paint.far import FarSight
 from cleanplate.paint.judge import judge
 from cleanplate.paint.presets import PRESETS, Preset
 from cleanplate.paint.smooth import put, smooth
@@ -88,22 +89,22 @@ class FlowFill(Engine):
         cv2.setNumThreads(1)  # frames go in parallel instead; process-wide, so put back below
         try:
             with ThreadPoolExecutor(threads) as pool:
-                self._paint_all(sheet, clip.frame_height_px or images.shape[1], preset, pool, 2 * threads)
+                self._paint_all(sheet, clip, preset, pool, 2 * threads)
         finally:
             cv2.setNumThreads(before)
         core = np.s_[first - begin : stop - begin]
         return Painting(images=sheet.painted[core], origin=sheet.origin[core])
 
-    def _paint_all(
-        self, sheet: _Sheet, frame_height_px: int, preset: Preset, pool: ThreadPoolExecutor, ahead: int
-    ) -> None:
+    def _paint_all(self, sheet: _Sheet, clip: Clip, preset: Preset, pool: ThreadPoolExecutor, ahead: int) -> None:
         """Find the motion and paint by it, as often as the preset says; then filter in time. `ahead`: frames begun."""
+        frame_height_px = clip.frame_height_px or sheet.images.shape[1]
         scale = max(1, round(frame_height_px / self.options.work_height_px))
         unit = frame_height_px / scale / 240
         owed = [t for t in range(sheet.begin, sheet.begin + len(sheet.painted)) if sheet.holes[t].any()]
         tracks = find_tracks(
             sheet.images, sheet.holes, owed, scale, unit, self.options.reach_frames, preset, pool, self._memory
         )
+        far = FarSight(clip.references, scale, unit)
         followed, hypotheses = FLOW, [FLOW, PLANE]
         for look in range(preset.looks):
             if look == preset.looks - 1:  # what lies farther was only for the look before
@@ -113,7 +114,7 @@ class FlowFill(Engine):
                 followed, hypotheses = CLOSE, [FLOW, PLANE, SECOND, CLOSE]
             pending: deque[Future[None]] = deque()
             for t, trails in _trails(tracks, set(owed), hypotheses, ERROR_LIMIT_PX2 * unit**2, pool):
-                pending.append(pool.submit(_paint, sheet, t, tracks, trails, scale, self.options.match_border))
+                pending.append(pool.submit(_paint, sheet, t, tracks, trails, far, scale, self.options.match_border))
                 if len(pending) > ahead:
                     pending.popleft().result()
             for future in pending:
@@ -158,12 +159,17 @@ def _trails(
         yield t, trails
 
 
-def _paint(sheet: _Sheet, t: int, tracks: Tracks, trails: list[Trail], scale: int, match_border: bool) -> None:
+def _paint(
+    sheet: _Sheet, t: int, tracks: Tracks, trails: list[Trail], far: FarSight, scale: int, match_border: bool
+) -> None:
     """Fill the hole of frame `t` and mark where it came from."""
     hole, origin = sheet.holes[t], sheet.origin[t - sheet.begin]
     work, corner_xy = smooth(sheet.images[t], hole)
+    before = far.mix(t, sheet.images[t], hole, tracks.gray[t], tracks.masked[t], corner_xy, work)
     origin[hole] = INVENTED
+    inner = np.s_[corner_xy[1] : corner_xy[1] + before.shape[0], corner_xy[0] : corner_xy[0] + before.shape[1]]
+    origin[inner][hole[inner] & (before >= 2)] = SEEN
     if trails:
         found = judge(sheet.images, t, hole, tracks, scale, trails, match_border)
-        blend(sheet.images, hole, tracks, scale, found, corner_xy, work, origin)
+        blend(sheet.images, hole, tracks, scale, found, corner_xy, work, before, origin)
     put(work, hole, corner_xy, sheet.painted[t - sheet.begin])
