@@ -38,6 +38,8 @@ _WORTH_IT = 0.02
 "of a frame's cells: a reference that reveals less of what is left is not looked at for that frame"
 _CONTEXT_PX = 16
 "around what a crop shows, for guesses are good to a few px"
+_BEYOND_FRAMES = 12
+"of those owed: an engine may paint some more, to compare with"
 _HELD_FRAMES = 4
 
 
@@ -119,7 +121,8 @@ class References:
         shot = self.survey.shot_of(indices[owed[0]])
         if shot is None or not shot.coverage.references:
             return ()
-        asked = [n for n in range(*owed) if window[n].regions and shot.start <= indices[n] < shot.stop]
+        near = range(max(owed[0] - _BEYOND_FRAMES, 0), min(owed[1] + _BEYOND_FRAMES, len(window)))
+        asked = [n for n in near if window[n].regions and shot.start <= indices[n] < shot.stop]
         chosen = self._chosen(shot, [indices[n] for n in asked])
         needed = np.zeros((len(chosen), len(window)), np.bool_)
         for n in asked:

@@ -19,6 +19,8 @@ NEARLY_STILL_PX = 2.0  # a guess that moves the corners by less is tried as no m
 TEXTURE = 2.0  # mean gradient in 7x7 from which flow is believed
 RIM_PX = 4  # of the known part that is left out: DIS looks at patches of 8
 AGREED_PX = 1.0
+ROUNDS = 2
+SETTLED_PX = 0.5  # a round that moves the corners by less was the last
 FEWEST_POINTS = 24
 
 
@@ -39,13 +41,13 @@ def register(
     other_known: NDArray[np.bool_],
     guess: Plane,
     *,
-    rounds: int = 2,
     sigma_px: float = 0.15,
 ) -> Match:
     """The plane that takes points of `gray` (h, w) to `other` (h2, w2), near a guess.
 
-    Each round carries `other` over by the plane so far, finds the dense flow that is left (DIS) and fits a plane to it
-    where both pictures are known and have texture. Frames that did not move come out as exactly that.
+    Carries `other` over by the guess, finds the dense flow that is left (DIS) and fits a plane to it where both
+    pictures are known and have texture; once more if that was far off. Frames that did not move come out as exactly
+    that.
     """
     height, width = gray.shape
     corners = np.array([[0, 0], [width - 1, 0], [0, height - 1], [width - 1, height - 1]], np.float32)
@@ -54,7 +56,7 @@ def register(
     if np.abs(through(plane, corners) - corners).max() < NEARLY_STILL_PX and gray.shape == other.shape:
         plane = np.eye(3)
     found = Match(plane=guess, agreed=0.0)
-    for _ in range(rounds):
+    for _ in range(ROUNDS):
         is_still = np.array_equal(plane, np.eye(3))
         seen = other if is_still else _carried(other, plane, (width, height))
         seen_known = other_known if is_still else _carried(other_known.view(np.uint8), plane, (width, height)) > 0
@@ -67,10 +69,12 @@ def register(
         flow = dis.pair(gray, seen)[ys, xs]
         if is_still and np.median(np.hypot(flow[:, 0], flow[:, 1])) < STILL_PX:
             return Match(plane=np.eye(3), agreed=float((np.hypot(flow[:, 0], flow[:, 1]) < AGREED_PX).mean()))
-        moved = through(plane, points + flow)
+        moved, before = through(plane, points + flow), through(plane, corners)
         plane = fit_plane(points, moved, sigma_px)
         left = through(plane, points) - moved
         found = Match(plane=plane, agreed=float((np.hypot(left[:, 0], left[:, 1]) < AGREED_PX).mean()))
+        if np.abs(through(plane, corners) - before).max() < SETTLED_PX:
+            break
     return found
 
 

@@ -27,7 +27,7 @@ from cleanplate.motion.register import Plane, register
 
 STEP_FRAMES = 4
 "every how many frames one is surveyed: every frame drifts more, every tenth misses turns"
-SURVEY_PX = 256
+SURVEY_PX = 192
 "longer side of the pictures that motion is found on, at most"
 KEY_OVERLAP = 0.75
 "share of the key frame still in the picture below which a new one is taken"
@@ -135,8 +135,11 @@ class Surveyor:
         """Where the camera stands, by the key frame, or else by the last frame, which becomes the key; None = lost."""
         assert self._key is not None
         assert self._last is not None
+        ahead = self._last.plane
+        if len(self._planes) > 1:  # the camera goes on as it went
+            ahead = ahead @ np.linalg.inv(self._planes[-2]) @ ahead
         for key in (self._key, self._last):
-            guess = np.linalg.inv(self._last.plane) @ key.plane
+            guess = np.linalg.inv(ahead) @ key.plane
             match = register(self._dis, key.gray, key.known, gray, known, guess)
             if match.agreed >= LEAST_AGREED and self._overlap(match.plane) >= KEY_OVERLAP:
                 self._key = key

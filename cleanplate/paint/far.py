@@ -24,7 +24,7 @@ from cleanplate.paint.judge import V_FLOOR, V_POWER
 from cleanplate.paint.looks import bounds, look
 from cleanplate.paint.sampling import DEEP
 
-TRUST = 6.0  # weight exp(TRUST) (V + V_FLOOR)^-V_POWER, that of the smooth fill being 1
+TRUST = 7.5  # weight exp(TRUST) (V + V_FLOOR)^-V_POWER, that of the smooth fill being 1
 LEAST_AGREED = 0.3  # of the points both frames show that must follow the plane
 BAND_PX = 3  # of 240: the rim that judges
 LIGHT_PX = 24  # of 240: the surroundings that the light is fitted to
@@ -113,7 +113,7 @@ class FarSight:
         part, size = np.s_[y0:y1, x0:x1], (x1 - x0, y1 - y0)
         shifted = plane @ np.array([[1, 0, x0], [0, 1, y0], [0, 0, 1]])
         levels = np.float32(DEEP if image.dtype == np.uint16 else 1)
-        shown = _carried(one.reference.image, shifted, size, cv2.INTER_CUBIC).astype(np.float32) / levels
+        shown = _carried(one.reference.image, shifted, size, cv2.INTER_LANCZOS4).astype(np.float32) / levels
         visible = _carried(one.visible, shifted, size, cv2.INTER_LINEAR)
         given, inside = image[part].astype(np.float32) / levels, hole[part]
         both = ~inside & (visible > 0.999)
