@@ -99,9 +99,7 @@ class _Run:
             remove_leftovers(job.output)
             origin_map = OriginMap(job.origin_map, info) if job.origin_map else None
             watch_origin = origin_map.write if origin_map else None
-            references = make_references(
-                job, reader, self.masks, expected.grid, self.folder, self.clock, self.watch
-            )
+            references = make_references(job, reader, self.masks, expected.grid, self.folder, self.clock, self.watch)
             filling = Filling(
                 job, info, self.masks, expected.grid, self.folder, self.clock, self.watch, watch_origin, references
             )

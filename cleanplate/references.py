@@ -14,24 +14,25 @@ from dataclasses import replace
 from threading import Lock
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cleanplate.base.arrays import cut, grow_box, shared_box, union_box
 from cleanplate.base.fields import FIELDS, field_of
 from cleanplate.base.plan import Grid
-from cleanplate.base.report import Progress, StageClock, Watch
+from cleanplate.base.report import StageClock, Watch
 from cleanplate.base.settings import Job
-from cleanplate.base.types import Box, Frame, Hole, Planes, Reference, VideoInfo
+from cleanplate.base.types import Box, Frame, Hole, Reference
 from cleanplate.decode.reader import VideoReader
 from cleanplate.journal.folder import JobFolder
 from cleanplate.journal.surveys import pack_frame, pack_survey, unpack_frame, unpack_survey
 from cleanplate.mask.stored import StoredMasks
 from cleanplate.motion.coverage import choose
-from cleanplate.motion.cuts import CutFinder, thumbnail
 from cleanplate.motion.register import Plane, through
-from cleanplate.motion.survey import ShotSurvey, Survey, Surveyor
+from cleanplate.motion.survey import ShotSurvey, Survey
 from cleanplate.paint.engine import engine_spec
 from cleanplate.paste import Region, regions_of
 from cleanplate.pieces import Held
+from cleanplate.surveying import is_worth_it, survey_video
 
 _SURVEY = "survey"
 _WORTH_IT = 0.02
@@ -54,11 +55,13 @@ def make_references(
 ) -> References | None:
     """Survey the video and fetch the frames that are worth showing to pieces far away; None where there are none.
 
-    Videos that a piece sees whole, and engines without references, are not surveyed.
+    Videos that a piece sees whole, or whose holes a glance shows to gain nothing, are not surveyed.
     """
     if not engine_spec(job.engine).references or masks.frame_count <= grid.core + grid.margin:
         return None
     with clock.time("survey"):
+        if not is_worth_it(reader, masks, grid.margin, job.grow_px):
+            return None
         stored = folder.load(_SURVEY)
         survey = unpack_survey(stored) if stored is not None else None
         if survey is None:
@@ -72,35 +75,13 @@ def make_references(
                 missing.remove(frame.index)
                 if not missing:
                     break
-    return References(survey, job, masks, folder, reader.info) if chosen else None
-
-
-def survey_video(
-    reader: VideoReader, masks: StoredMasks, near_frames: int, grow_px: int, watch: Watch | None = None
-) -> Survey:
-    """Decode the whole video once, and look at it small. What the holes hide is not looked at."""
-    info = reader.info
-    surveyor = Surveyor(info.width_px, info.height_px, near_frames=near_frames, grow_px=grow_px)
-    cuts = CutFinder()
-    count = 0
-    for frame in reader:
-        native = frame.native
-        assert native is not None
-        hole = None if masks.is_empty(frame.pts) else masks.labels(frame.pts) != 0
-        bright = native.arrays[1 if native.layout.model == "rgb" else 0]  # as in `pieces.hold`: green is most of luma
-        starts_shot = cuts.push(thumbnail(bright, native.layout.bit_depth, hole))
-        if surveyor.wants(frame.index, starts_shot):
-            surveyor.push(frame.index, bright, native.layout.bit_depth, hole)
-        count = frame.index + 1
-        if watch is not None:
-            watch(Progress(stage="survey", done=count, total=masks.frame_count))
-    return surveyor.finish(count)
+    return References(survey, job, masks, folder) if chosen else None
 
 
 class References:
     """The frames chosen, and what of them a piece is shown. Several threads may ask at a time."""
 
-    def __init__(self, survey: Survey, job: Job, masks: StoredMasks, folder: JobFolder, info: VideoInfo) -> None:
+    def __init__(self, survey: Survey, job: Job, masks: StoredMasks, folder: JobFolder) -> None:
         self.survey = survey
         self._job = job
         self._masks = masks
@@ -113,9 +94,7 @@ class References:
         """What `pieces.paint_piece` asks for: of whole frames, or of the fields of one parity."""
         return lambda window, owed, box: self._of(window, owed, box, parity)
 
-    def _of(
-        self, window: Sequence[Held], owed: tuple[int, int], box: Box, parity: int | None
-    ) -> tuple[Reference, ...]:
+    def _of(self, window: Sequence[Held], owed: tuple[int, int], box: Box, parity: int | None) -> tuple[Reference, ...]:
         """References for the owed frames of a window of one shot, cropped to what the crop `box` may need of them."""
         indices = [held.frame.index for held in window]
         shot = self.survey.shot_of(indices[owed[0]])
@@ -132,7 +111,7 @@ class References:
                 needed[m, n] = (row & left).sum() > _WORTH_IT * len(left)
                 left &= ~row
         found = [
-            self._cropped(shot, shot.coverage.references[number], window, indices, box, which, parity)
+            self._cropped(shot, shot.coverage.references[number], indices, box, which, parity)
             for number, which in zip(chosen, needed, strict=True)
             if which.any()
         ]
@@ -151,10 +130,9 @@ class References:
         self,
         shot: ShotSurvey,
         index: int,
-        window: Sequence[Held],
         indices: Sequence[int],
         box: Box,
-        needed: np.ndarray,
+        needed: NDArray[np.bool_],
         parity: int | None,
     ) -> Reference | None:
         frame, regions = self._frame(index, parity)

@@ -41,14 +41,15 @@ def allowed_rooms(name: str) -> set[str]:
         return {"base"}
     if name in STAGES:
         return {"base", name} | {to for who, to in ARROWS if who == name}
-    loop = STAGES | {"base", "crops", "pieces", "forecast", "journal", "references", "filling"}
+    loop = STAGES | {"base", "crops", "pieces", "forecast", "journal", "surveying", "references", "filling"}
     tables = loop | {"chain"}
     return {
         "crops": {"base", "paste", "crops"},
         "pieces": STAGES | {"base", "crops"},
         "forecast": STAGES | {"base", "crops"},
         "journal": {"base", "motion", "pieces", "journal"},
-        "references": STAGES | {"base", "pieces", "journal"},
+        "surveying": STAGES | {"base"},
+        "references": STAGES | {"base", "pieces", "journal", "surveying"},
         "filling": STAGES | {"base", "pieces", "journal", "references"},
         "chain": loop,
         "tasks": tables | {"tasks"},

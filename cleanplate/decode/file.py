@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
+from av import FFmpegError
 from av.container import InputContainer
 from av.sidedata.sidedata import SideDataContainer
 from av.sidedata.sidedata import Type as SideDataType
@@ -188,6 +189,19 @@ class FileReader(VideoReader):
         gaps = [after[0] - before[0] for before, after in pairwise(found)]
         gaps += [self._claim.last_duration(*last, self.info, losses) for last in found[-1:]]
         return [(pts, gap) for (pts, _), gap in zip(found, gaps, strict=True)]
+
+    def glimpses(self, times: Sequence[int], apart_frames: int) -> Iterator[tuple[Planes, Planes]]:
+        for time in times:
+            try:
+                with open_container(self._path) as container:
+                    stream = container.streams[self._stream_index]
+                    assert isinstance(stream, VideoStream)
+                    container.seek(time, stream=stream)  # to the key frame before it
+                    shown = list(islice(decoded(container, stream, Losses()), apart_frames + 1))
+                    if len(shown) > apart_frames:
+                        yield self._planes(shown[0], 0), self._planes(shown[-1], apart_frames)
+            except (MediaError, FFmpegError):  # a damaged place, or a file that cannot be sought in
+                continue
 
     def _decoded_times(self) -> list[tuple[int, int]]:
         return [(frame.pts, frame.duration) for frame in self]

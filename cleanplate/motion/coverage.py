@@ -111,8 +111,8 @@ def cover(
         cells = np.flatnonzero(grid.unpack(hidden[n : n + 1]))[::thin]
         points = grid.middles(cells)
         near = np.flatnonzero(np.abs(frames - frames[n]) <= near_frames)
-        is_near = _reveals(points, back[near] @ planes[n], grid.unpack(hidden[near]), grid).any(0)
-        by = _reveals(points, back[tried] @ planes[n], tried_hidden, grid) & ~is_near
+        is_near = np.asarray(reveals(points, back[near] @ planes[n], grid.unpack(hidden[near]), grid).any(0))
+        by = reveals(points, back[tried] @ planes[n], tried_hidden, grid) & ~is_near
         parts.append((np.full(len(cells), frames[n]), cells, is_near, by))
     frame, cell, is_near = (np.concatenate(part) for part in list(zip(*parts, strict=True))[:3])
     by = np.concatenate([part[3] for part in parts], 1)
@@ -152,10 +152,13 @@ def _nothing() -> Coverage:
     return Coverage(frame=none, cell=none, state=none.astype(np.uint8), revealed=np.zeros((0, 0), np.bool_))
 
 
-def _reveals(
+def reveals(
     points: NDArray[np.float64], planes: NDArray[np.float64], hidden: NDArray[np.bool_], grid: Grid
 ) -> NDArray[np.bool_]:
-    """(M, P): whether each of M frames shows each of P points (P, 2). planes (M, 3, 3): to them; hidden (M, rows, cols)."""
+    """Whether each of M frames shows each of P points: (M, P).
+
+    points (P, 2) px; planes (M, 3, 3): take them to those frames; hidden (M, rows, columns).
+    """
     return np.asarray(_lookup(points, planes, hidden, float(grid.width_px), float(grid.height_px)))
 
 
@@ -180,5 +183,7 @@ def _lookup(
             v = (plane[1, 0] * x + plane[1, 1] * y + plane[1, 2]) / depth + 0.5
             if u < 0 or v < 0 or u >= width or v >= height:
                 continue
-            seen[m, p] = not hidden[m, min(int(v * rows / height), rows - 1), min(int(u * columns / width), columns - 1)]
+            seen[m, p] = not hidden[
+                m, min(int(v * rows / height), rows - 1), min(int(u * columns / width), columns - 1)
+            ]
     return seen

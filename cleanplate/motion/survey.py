@@ -15,25 +15,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cleanplate.base.arrays import bounding_box, grow_box
-from cleanplate.motion.complete import harmonic
 from cleanplate.motion.coverage import Coverage, Grid, cover
-from cleanplate.motion.dis import DisFlow
 from cleanplate.motion.register import Plane, register
+from cleanplate.motion.small import SmallView, small_flow
 
 STEP_FRAMES = 4
 "every how many frames one is surveyed: every frame drifts more, every tenth misses turns"
-SURVEY_PX = 192
-"longer side of the pictures that motion is found on, at most"
 KEY_OVERLAP = 0.75
 "share of the key frame still in the picture below which a new one is taken"
 LEAST_AGREED = 0.35
 "share of points that must follow one plane, else the path is lost and begins anew"
-MID_GRAY = 127.5
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -52,7 +46,7 @@ class ShotSurvey:
         last = len(self.frames) - 1
         n = min(max(int(np.searchsorted(self.frames, index, "right")) - 1, 0), max(last - 1, 0))
         if last == 0:
-            return self.planes[0]
+            return np.asarray(self.planes[0])
         share = (index - self.frames[n]) / (self.frames[n + 1] - self.frames[n])
         found: Plane = self.planes[n] + share * (self.planes[n + 1] - self.planes[n])
         return found
@@ -88,15 +82,11 @@ class Surveyor:
 
     def __init__(self, width_px: int, height_px: int, *, near_frames: int, grow_px: int = 0) -> None:
         """`near_frames`: how far away an engine sees what a hole hides by itself; `grow_px`: what holes grow by."""
-        shrink = max(1.0, max(width_px, height_px) / SURVEY_PX)
-        self._size = max(round(width_px / shrink), 1), max(round(height_px / shrink), 1)
-        # Pixel centres lie at integers: the small picture's middle is the large one's.
-        sx, sy = width_px / self._size[0], height_px / self._size[1]
-        self._enlarge = np.array([[sx, 0, (sx - 1) / 2], [0, sy, (sy - 1) / 2], [0, 0, 1]])
+        self._view = SmallView(width_px, height_px)
         self._grid = Grid.of(width_px, height_px)
         self._near_frames = near_frames
         self._grow_px = grow_px
-        self._dis = DisFlow(finest_scale=0, patch_px=8, stride_px=4, refinements=0)
+        self._dis = small_flow()
         self._shots: list[ShotSurvey] = []
         self._key: _Look | None = None
         self._last: _Look | None = None
@@ -112,7 +102,7 @@ class Surveyor:
 
     def push(self, index: int, luma: NDArray[Any], bit_depth: int, hole: NDArray[np.bool_] | None) -> None:
         """The luma (H, W) of a frame, uint8 or with `bit_depth` bits in its low bits, and its hole (H, W), if any."""
-        gray, known = self._small(luma, bit_depth, hole)
+        gray, known = self._view.look(luma, bit_depth, hole)
         plane = np.eye(3)
         if self._key is not None and self._last is not None:
             found = self._place(gray, known)
@@ -149,39 +139,16 @@ class Surveyor:
 
     def _overlap(self, plane: Plane) -> float:
         """Share of a frame that a plane leaves inside the picture."""
-        width, height = self._size
+        width, height = self._view.size
         xs, ys = np.meshgrid((np.arange(16) + 0.5) * width / 16, (np.arange(16) + 0.5) * height / 16)
         x, y, depth = plane @ np.stack([xs.ravel(), ys.ravel(), np.ones(xs.size)])
         inside = (depth > 0.1) & (x >= 0) & (y >= 0) & (x <= (width - 1) * depth) & (y <= (height - 1) * depth)
         return float(inside.mean())
 
-    def _small(
-        self, luma: NDArray[Any], bit_depth: int, hole: NDArray[np.bool_] | None
-    ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-        """The small gray picture, its hole filled smoothly, and what of it is known."""
-        step = max(1, luma.shape[1] // (2 * self._size[0]))  # four samples of a block tell as much as all
-        picked = np.ascontiguousarray(luma[::step, ::step]).astype(np.float32)
-        level = np.float32(2.0 ** (8 - bit_depth))
-        if hole is None or not hole.any():
-            gray = cv2.resize(picked, self._size, interpolation=cv2.INTER_AREA) * level
-            return np.rint(gray).astype(np.uint8), np.ones(gray.shape, np.bool_)
-        seen = (~hole[::step, ::step]).astype(np.float32)
-        share = cv2.resize(seen, self._size, interpolation=cv2.INTER_AREA)
-        gray = cv2.resize(picked * seen, self._size, interpolation=cv2.INTER_AREA) * level / np.maximum(share, 0.01)
-        known = share > 0.99
-        box = bounding_box(~known)
-        if box is not None:
-            x0, y0, x1, y1 = grow_box(box, 1, *self._size)
-            part = np.s_[y0:y1, x0:x1]
-            gray[part] = harmonic(gray[part][..., None], known[part], default=MID_GRAY)[..., 0]
-        return np.rint(gray).astype(np.uint8), np.asarray(known)
-
     def _end(self, stop: int) -> None:
         """The shot is over: what lies in it is worked out."""
         if self._frames:
-            small = np.stack(self._planes)
-            planes = self._enlarge @ small @ np.linalg.inv(self._enlarge)
-            planes /= planes[:, 2:, 2:]
+            planes = self._view.at_full_size(np.stack(self._planes))
             frames = np.array(self._frames)
             coverage = cover(frames, planes, np.stack(self._hidden), self._grid, self._near_frames)
             self._shots.append(

@@ -73,7 +73,8 @@ def _gather(  # type: ignore[no-untyped-def]
 ):
     """The sources of a working-scale point: how many different ones, their frames in `sources`, `places` in them.
 
-    `before`: the weight of what is there already. `groups` says which of them each candidate belongs to; -1 = it is not worth sampling for.
+    `before`: the weight of what is there already. `groups` says which of them each candidate belongs to; -1 = it is
+    not worth sampling for.
     """
     count, rows, columns = frame.shape
     top, low, v = _cell((y + 0.5) / GRID_PX - 0.5 - y0, rows - 1.0)
@@ -112,9 +113,9 @@ def _gather(  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def _blend(  # type: ignore[no-untyped-def]
-    images, hole, paths, scale, ways, hypotheses, x0, y0, frame, xy, risk, verdict, weight, out_x, out_y, out, before,
-    origin,
-):
+    images, hole, paths, scale, ways, hypotheses, x0, y0, frame, xy, risk, verdict, weight,
+    out_x, out_y, out, before, origin,
+):  # fmt: skip
     """Places are found once for each working sample: what it covers at full size lies around there likewise."""
     count, rows, columns = frame.shape
     height, width = hole.shape

@@ -57,9 +57,7 @@ class FarSight:
         rows, columns = (-(-side // self._scale) for side in reference.hole.shape)
         gray, masked = look(reference.image, reference.hole, self._scale, rows, columns)
         near = cv2.dilate(reference.hole.view(np.uint8), np.ones((3, 3), np.uint8))
-        return _Prepared(
-            reference=reference, gray=gray, known=~masked, visible=np.asarray(1 - near, np.float32)
-        )
+        return _Prepared(reference=reference, gray=gray, known=~masked, visible=np.asarray(1 - near, np.float32))
 
     def mix(
         self,
@@ -143,7 +141,7 @@ class FarSight:
         size = max(width // cell, 1), max(height // cell, 1)
         hits = cv2.resize(rim.astype(np.float32), size, interpolation=cv2.INTER_AREA)
         mean = cv2.resize(told, size, interpolation=cv2.INTER_AREA) / np.maximum(hits, 1e-6)[..., None]
-        spread = harmonic(mean, hits > 0.01, default=0)
+        spread = harmonic(np.asarray(mean, np.float32), hits > 0.01, default=0)
         return np.asarray(cv2.resize(spread, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
@@ -151,9 +149,7 @@ def _carried(picture: NDArray[Any], plane: Plane, size: tuple[int, int], how: in
     return np.asarray(cv2.warpPerspective(picture, plane, size, flags=how | cv2.WARP_INVERSE_MAP))
 
 
-def _relit(
-    shown: NDArray[np.float32], given: NDArray[np.float32], both: NDArray[np.bool_]
-) -> NDArray[np.float32]:
+def _relit(shown: NDArray[np.float32], given: NDArray[np.float32], both: NDArray[np.bool_]) -> NDArray[np.float32]:
     """`shown` with the gain and offset of each channel by which it comes nearest to `given` where both are known."""
     step = max(1, int(np.count_nonzero(both)) // 4000)
     a, b = shown[both][::step].astype(np.float64), given[both][::step].astype(np.float64)
