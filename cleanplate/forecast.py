@@ -21,6 +21,7 @@ from cleanplate.base.types import Box, VideoInfo
 from cleanplate.base.when import Span
 from cleanplate.crops import largest_crop_px
 from cleanplate.mask.stored import StoredMasks
+from cleanplate.motion.coverage import most_references
 from cleanplate.paint.engine import EngineSpec, engine_spec
 from cleanplate.save.options import LARGE_PX
 
@@ -42,6 +43,8 @@ _FRAMES_IN_OTHER_CODECS = (40, 40)
 _DECODE = 0.0056
 _LOOK_AND_PROVE = 0.0035
 "masks, shot cuts, paste, proof, copying"
+_SURVEY = 1300.0
+"millionths of a core-second a frame, whatever its size, beside decoding it"
 _ENCODE = 0.0145
 "x264's veryfast"
 _PRESET_TIMES = {
@@ -79,6 +82,7 @@ def forecast(job: Job, info: VideoInfo, masks: StoredMasks, encoder: str) -> For
     sample_bytes = np.dtype(form.dtype).itemsize
     samples = info.width_px * info.height_px
     chroma = 2 / (form.step_x * form.step_y) if form.model == "yuv" else 2 if form.model == "rgb" else 0
+    frame_bytes = int(samples * sample_bytes * (1 + chroma))
     crop_px = _largest_crop_px(info, stretches, spec, job.grow_px)
     grid = plan_grid(
         core_frames=spec.core_frames,
@@ -86,15 +90,21 @@ def forecast(job: Job, info: VideoInfo, masks: StoredMasks, encoder: str) -> For
         crop_px=crop_px,
         # the clip, and what the engine holds beside it: measured at 8 bit, where painted frames take half
         crop_bytes_per_px=3 * sample_bytes + 1 + spec.bytes_per_px + 3 * (sample_bytes - 1),
-        frame_bytes=int(samples * sample_bytes * (1 + chroma)),
+        frame_bytes=frame_bytes,
         frames_in_codecs=_FRAMES_IN_CODECS.get(encoder, _FRAMES_IN_OTHER_CODECS)[samples > LARGE_PX],
         budget_bytes=job.memory_bytes,
         workers=job.workers,
+        references=spec.references,
     )
     runs = list(_holed_runs(stretches))
     sources = info.image_paths or (info.path,)
     painted = _hole_samples(info, stretches, job.grow_px) * (3 * sample_bytes + 1)
+    kept = painted * (grid.core + grid.joint) // grid.core
     work = masks.frame_count * samples * (_DECODE + _LOOK_AND_PROVE + _encode_cost(encoder, job.encode.preset))
+    is_surveyed = spec.references > 0 and masks.frame_count > grid.core + grid.margin and len(masks.spans) > 1
+    if is_surveyed:
+        work += masks.frame_count * (samples * _DECODE + _SURVEY)
+        kept += most_references(masks.frame_count) * frame_bytes
     work += sum(runs) * (grid.core + grid.joint) / grid.core * crop_px * spec.core_seconds_per_mpx * _quality_times(job)
     return Forecast(
         grid=grid,
@@ -103,7 +113,7 @@ def forecast(job: Job, info: VideoInfo, masks: StoredMasks, encoder: str) -> For
         pieces=sum(-(-frames // grid.core) for frames in runs),
         memory_bytes=grid.memory_bytes,
         seconds=round(_START_S + work / 1e6 / len(os.sched_getaffinity(0)), 1),
-        disk_bytes=painted * (grid.core + grid.joint) // grid.core + sum(path.stat().st_size for path in sources),
+        disk_bytes=kept + sum(path.stat().st_size for path in sources),
     )
 
 

@@ -67,20 +67,21 @@ def plan_grid(
     frames_in_codecs: int,
     budget_bytes: int,
     workers: int = 1,
+    references: int = 0,
 ) -> Grid:
     """The longest piece that the budget allows, up to what the engine asks for, and then the workers it allows.
 
     crop_px: samples of the largest crop; crop_bytes_per_px: memory a crop sample takes in the engine, images and hole
     included; frame_bytes: one full frame in the file's own samples; frames_in_codecs: how many frames' worth
-    decoder and encoder hold together. Where even the shortest piece is over the budget,
+    decoder and encoder hold together; references: frames from far away that a piece may be shown. Where even the shortest piece is over the budget,
     that one is returned: `memory_bytes` tells.
     """
     joint = min(_JOINT_FRAMES, margin_frames)
     queue = max(2, min(_QUEUE_FRAMES, _QUEUE_BYTES // max(frame_bytes, 1)))
 
     def needed(core: int, margin: int, workers: int = 1) -> int:
-        clip = (core + joint + 2 * margin) * crop_px * crop_bytes_per_px
-        held = (workers * core + joint + 2 * margin + 2 * queue + frames_in_codecs) * frame_bytes
+        clip = (core + joint + 2 * margin + references) * crop_px * crop_bytes_per_px
+        held = (workers * core + joint + 2 * margin + 2 * queue + frames_in_codecs + references) * frame_bytes
         return _PROGRAM_BYTES + workers * clip + held
 
     core, margin = core_frames, margin_frames

@@ -117,8 +117,7 @@ def cover(
     frame, cell, is_near = (np.concatenate(part) for part in list(zip(*parts, strict=True))[:3])
     by = np.concatenate([part[3] for part in parts], 1)
     state = np.where(is_near, NEAR, np.where(by.any(0), FAR, NEVER)).astype(np.uint8)
-    most = 3 + int(frames[-1] - frames[0]) // FRAMES_A_REFERENCE
-    chosen = choose(by, frames[tried], frame, most)
+    chosen = choose(by, frames[tried], frame, most_references(int(frames[-1] - frames[0])))
     return Coverage(
         frame=frame,
         cell=cell,
@@ -126,6 +125,11 @@ def cover(
         references=tuple(int(frames[tried[n]]) for n in chosen),
         revealed=by[chosen],
     )
+
+
+def most_references(frame_count: int) -> int:
+    """How many references a shot of that length has at most."""
+    return 3 + frame_count // FRAMES_A_REFERENCE
 
 
 def choose(by: NDArray[np.bool_], frames: NDArray[np.int64], frame: NDArray[np.int64], most: int) -> list[int]:
