@@ -73,8 +73,8 @@ def plan_grid(
 
     crop_px: samples of the largest crop; crop_bytes_per_px: memory a crop sample takes in the engine, images and hole
     included; frame_bytes: one full frame in the file's own samples; frames_in_codecs: how many frames' worth
-    decoder and encoder hold together; references: frames from far away that a piece may be shown. Where even the shortest piece is over the budget,
-    that one is returned: `memory_bytes` tells.
+    decoder and encoder hold together; references: frames from far away that a piece may be shown. Where even the
+    shortest piece is over the budget, that one is returned: `memory_bytes` tells.
     """
     joint = min(_JOINT_FRAMES, margin_frames)
     queue = max(2, min(_QUEUE_FRAMES, _QUEUE_BYTES // max(frame_bytes, 1)))

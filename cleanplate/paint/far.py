@@ -23,6 +23,7 @@ from cleanplate.motion.register import Plane, register
 from cleanplate.paint.judge import V_FLOOR, V_POWER
 from cleanplate.paint.looks import bounds, look
 from cleanplate.paint.sampling import DEEP
+from cleanplate.paint.smooth import CONTEXT_PX
 
 TRUST = 7.5  # weight exp(TRUST) (V + V_FLOOR)^-V_POWER, that of the smooth fill being 1
 LEAST_AGREED = 0.3  # of the points both frames show that must follow the plane
@@ -107,7 +108,7 @@ class FarSight:
         weight: NDArray[np.float32],
     ) -> None:
         """Mix one reference in, carried over by `plane`."""
-        x0, y0, x1, y1 = bounds(hole, max(round(LIGHT_PX * self._unit * self._scale), 4))
+        x0, y0, x1, y1 = bounds(hole, max(round(LIGHT_PX * self._unit * self._scale), CONTEXT_PX))
         part, size = np.s_[y0:y1, x0:x1], (x1 - x0, y1 - y0)
         shifted = plane @ np.array([[1, 0, x0], [0, 1, y0], [0, 0, 1]])
         levels = np.float32(DEEP if image.dtype == np.uint16 else 1)
@@ -122,7 +123,7 @@ class FarSight:
         trust = np.exp(TRUST) * (np.maximum(verdict[..., 3], 0) + V_FLOOR) ** -V_POWER
         shown -= verdict[..., :3]
         trust *= np.clip(2 * cv2.blur(np.where(visible > 0.999, 1.0, 0.0).astype(np.float32), (3, 3)) - 1, 0, 1)
-        cx, cy = corner_xy[0] - x0, corner_xy[1] - y0  # the light's surroundings are wider than those of `out`
+        cx, cy = corner_xy[0] - x0, corner_xy[1] - y0  # `out` reaches less far
         mine = np.s_[cy : cy + out.shape[0], cx : cx + out.shape[1]]
         added = trust[mine]
         out += (added / (weight + added))[..., None] * (shown[mine] - out)
