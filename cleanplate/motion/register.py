@@ -58,8 +58,8 @@ def register(
     found = Match(plane=guess, agreed=0.0)
     for _ in range(ROUNDS):
         is_still = np.array_equal(plane, np.eye(3))
-        seen = other if is_still else _carried(other, plane, (width, height))
-        seen_known = other_known if is_still else _carried(other_known.view(np.uint8), plane, (width, height)) > 0
+        seen = other if is_still else carried(other, plane, (width, height))
+        seen_known = other_known if is_still else carried(other_known.view(np.uint8), plane, (width, height)) > 0
         usable = textured & _inner(seen_known)
         step = max(1, round((usable.sum() / 2000) ** 0.5))
         ys, xs = (at * step for at in np.nonzero(usable[::step, ::step]))
@@ -84,7 +84,7 @@ def through(plane: Plane, points_xy: NDArray[Any]) -> NDArray[np.float32]:
     return np.asarray(carried[:, :2] / carried[:, 2:], np.float32)
 
 
-def _carried(picture: NDArray[np.uint8], plane: Plane, size: tuple[int, int]) -> NDArray[np.uint8]:
+def carried(picture: NDArray[np.uint8], plane: Plane, size: tuple[int, int]) -> NDArray[np.uint8]:
     """`picture` as seen from the frame that the plane comes from; zero beyond its edges."""
     how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return np.asarray(cv2.warpPerspective(np.ascontiguousarray(picture), plane, size, flags=how), np.uint8)

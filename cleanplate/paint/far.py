@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from cleanplate.base.types import Reference
 from cleanplate.motion.complete import harmonic
 from cleanplate.motion.dis import DisFlow
+from cleanplate.motion.layers import second_layer
 from cleanplate.motion.register import Plane, register
 from cleanplate.paint.judge import V_FLOOR, V_POWER
 from cleanplate.paint.looks import bounds, look
@@ -29,6 +30,7 @@ TRUST = 7.5  # weight exp(TRUST) (V + V_FLOOR)^-V_POWER, that of the smooth fill
 LEAST_AGREED = 0.3  # of the points both frames show that must follow the plane
 BAND_PX = 3  # of 240: the rim that judges
 LIGHT_PX = 24  # of 240: the surroundings that the light is fitted to
+LIGHT_LEVELS = 20.0  # a difference of so many levels of 255 at the rim is half believed to be one of light
 GAIN_LIMITS = (0.5, 2.0)
 FEWEST_SAMPLES = 50
 
@@ -52,7 +54,7 @@ class FarSight:
         self._unit = unit
         self._prepared = [self._prepare(reference) for reference in references]
         self._local = threading.local()  # DIS keeps buffers: one a thread
-        self._matched: dict[tuple[int, int], Plane | None] = {}
+        self._matched: dict[tuple[int, int], list[Plane]] = {}
 
     def _prepare(self, reference: Reference) -> _Prepared:
         rows, columns = (-(-side // self._scale) for side in reference.hole.shape)
@@ -79,22 +81,27 @@ class FarSight:
         for n, one in enumerate(self._prepared):
             if not one.reference.needed[t]:
                 continue
-            plane = self._match(n, t, gray, ~masked)
-            if plane is not None:
+            for plane in self._match(n, t, gray, ~masked):
                 self._add(one, plane, image, hole, corner_xy, out, weight)
         return weight
 
-    def _match(self, n: int, t: int, gray: NDArray[np.uint8], known: NDArray[np.bool_]) -> Plane | None:
-        """The plane from frame `t` to the n-th reference, at full size; None if they cannot be brought together."""
+    def _match(self, n: int, t: int, gray: NDArray[np.uint8], known: NDArray[np.bool_]) -> list[Plane]:
+        """What takes points of frame `t` to the n-th reference, at full size: the planes of one layer or two; or none.
+
+        `gray`, `known` (h, w): the frame at the working scale.
+        """
         if (n, t) not in self._matched:
             if not hasattr(self._local, "dis"):
                 self._local.dis = DisFlow(finest_scale=1, stride_px=4, refinements=0)
-            one, s = self._prepared[n], self._scale
+            dis, one, s = self._local.dis, self._prepared[n], self._scale
             enlarge = np.array([[s, 0, (s - 1) / 2], [0, s, (s - 1) / 2], [0, 0, 1]])
-            guess = np.linalg.inv(enlarge) @ one.reference.planes[t] @ enlarge
-            match = register(self._local.dis, gray, known, one.gray, one.known, guess)
-            plane = enlarge @ match.plane @ np.linalg.inv(enlarge)
-            self._matched[n, t] = plane / plane[2, 2] if match.agreed >= LEAST_AGREED else None
+            shrink = np.linalg.inv(enlarge)
+            match = register(dis, gray, known, one.gray, one.known, shrink @ one.reference.planes[t] @ enlarge)
+            planes = []
+            if match.agreed >= LEAST_AGREED:
+                second = second_layer(dis, gray, known, one.gray, one.known, match.plane, self._unit)
+                planes = [match.plane] if second is None else [match.plane, second]
+            self._matched[n, t] = [enlarge @ plane @ shrink for plane in planes]
         return self._matched[n, t]
 
     def _add(
@@ -137,7 +144,9 @@ class FarSight:
         band = round(BAND_PX * self._unit * self._scale)
         side = 2 * max(band, 1) + 1
         rim = both & (cv2.dilate(inside.view(np.uint8), np.ones((side, side), np.uint8)) > 0)
-        told = np.concatenate([residual, (residual**2).mean(-1, keepdims=True)], -1) * rim[..., None]
+        square = (residual**2).mean(-1, keepdims=True)
+        # What differs much is another thing, not other light: it says nothing of by how much to correct.
+        told = np.concatenate([residual / (1 + square / LIGHT_LEVELS**2), square], -1) * rim[..., None]
         height, width = inside.shape
         size = max(width // cell, 1), max(height // cell, 1)
         hits = cv2.resize(rim.astype(np.float32), size, interpolation=cv2.INTER_AREA)

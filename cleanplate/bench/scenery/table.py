@@ -78,7 +78,7 @@ def _stay_pan(s: Stage, _: int) -> Shot:
 
 
 def _stay_parallax(s: Stage, _: int) -> Shot:
-    wide = 1.02 + (_STAY_WIDE - 1.02) * 2.6  # as in `parallax`
+    wide = 1.02 + (_STAY_WIDE - 1.02) * 2.6  # x
     return Shot(layers=(_slow_street(s), s.near(s.pan(wide, frames=s.frames), wide=wide)), actors=(_waiting(s),))
 
 
