@@ -1,7 +1,7 @@
 """The table of rendered scenes: which places, which camera, who passes.
 
 Camera and objects move at constant speed to and fro (one way takes `SWEEP_FRAMES`), so a long render is as lively as a
-short one. `stay` and `stay-pan` spread their action over the whole render.
+short one. `stay` and its kin spread their action over the whole render.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def _stay_pan(s: Stage, _: int) -> Shot:
 
 
 def _stay_parallax(s: Stage, _: int) -> Shot:
-    wide = 1.02 + (_STAY_WIDE - 1.02) * 2.6  # x
+    wide = 1.02 + (_STAY_WIDE - 1.02) * 2.6  # as in `parallax`
     return Shot(layers=(_slow_street(s), s.near(s.pan(wide, frames=s.frames), wide=wide)), actors=(_waiting(s),))
 
 
