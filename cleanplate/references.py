@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import chain
 from threading import Lock
 
 import numpy as np
@@ -69,13 +70,21 @@ def make_references(
             folder.store(_SURVEY, pack_survey(survey))
         chosen = {index for shot in survey.shots for index in shot.coverage.references}
         missing = {index for index in chosen if folder.load(_frame_name(index)) is None}
-        for frame in reader if missing else ():
-            if frame.index in missing:
-                folder.store(_frame_name(frame.index), pack_frame(frame))
-                missing.remove(frame.index)
-                if not missing:
-                    break
+        if missing:
+            _fetch(missing, reader, folder)
     return References(survey, job, masks, folder) if chosen else None
+
+
+def _fetch(missing: set[int], reader: VideoReader, folder: JobFolder) -> None:
+    """Frames into the job folder: sought, or else all frames are decoded as far as the last one."""
+    times = [pts for pts, _ in reader.timestamps()]
+    sought = reader.frames_at({index: times[index] for index in sorted(missing) if index < len(times)})
+    for frame in chain(sought, reader):
+        if frame.index in missing:
+            folder.store(_frame_name(frame.index), pack_frame(frame))
+            missing.remove(frame.index)
+        if not missing:
+            break
 
 
 class References:

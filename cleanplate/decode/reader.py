@@ -8,7 +8,7 @@ with open_video("in.mp4") as video:
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -49,6 +49,13 @@ class VideoReader(ABC):
         """A picture not long before each of those times (ticks), and the one so many frames later, at little cost.
 
         What cannot be found quickly is left out.
+        """
+
+    @abstractmethod
+    def frames_at(self, times: Mapping[int, int]) -> Iterator[Frame]:
+        """The frames of those indices, each with its pts (ticks), without decoding all that lies between.
+
+        One that cannot be found quickly, or does not come out whole, is left out.
         """
 
     def close(self) -> None:
