@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from cleanplate.bench.synth import Film, Scene, render
 from cleanplate.motion.coverage import FAR, NEAR, NEVER, Coverage, Grid
 from cleanplate.motion.glance import needs_survey
+from cleanplate.motion.layers import second_layer
 from cleanplate.motion.register import register, through
 from cleanplate.motion.small import small_flow
 from cleanplate.motion.survey import ShotSurvey, Survey, Surveyor
@@ -133,3 +134,23 @@ def test_a_glance_at_nothing_means_look():
     hole = np.zeros((144, 256), np.bool_)
     hole[10:20, 10:20] = True
     assert needs_survey([], 4, 8, hole, near_frames=30, grow_px=0)
+
+
+def test_a_second_layer_is_found_where_one_plane_leaves_something():
+    shown, apart = film("stay-parallax", 300), 40
+    one, other = (shown.sample(t) for t in (100, 100 + apart))
+    plane = np.linalg.inv(shown.camera(100 + apart)) @ shown.camera(100)
+    known = [~(cv2.dilate(s.hole.astype(np.uint8), np.ones((5, 5))) > 0) for s in (one, other)]
+    pictures = [np.where(seen, luma(s.image), 0).astype(np.uint8) for seen, s in zip(known, (one, other), strict=True)]
+    found = second_layer(small_flow(), pictures[0], known[0], pictures[1], known[1], plane, SIZE["height_px"] / 240)
+    assert found is not None
+    middle = np.array([[128, 72]], np.float64)
+    street = through(plane, middle)[0, 0] - 128
+    near = through(found, middle)[0, 0] - 128
+    assert abs(near - 2.6 * street) < 0.5  # px; the trunks pass 2.6 times as fast
+    plain = film("stay-pan", 300)
+    pictures = [
+        np.where(seen, luma(plain.sample(t).image), 0).astype(np.uint8)
+        for seen, t in zip(known, (100, 140), strict=True)
+    ]
+    assert second_layer(small_flow(), pictures[0], known[0], pictures[1], known[1], plane, 0.6) is None

@@ -47,7 +47,7 @@ def second_layer(
     if not both.any():
         return None
     apart = gray[window].astype(np.float32) - wide[middle]
-    apart = cv2.blur(np.abs(apart - np.median(apart[both])), (5, 5))
+    apart = cv2.blur(np.where(both, np.abs(apart - np.median(apart[both])), 0), (5, 5))
     odd = both & (apart > APART_LEVELS)
     if np.count_nonzero(odd) < max(LEAST_SHARE * np.count_nonzero(both), FEWEST_POINTS):
         return None
