@@ -119,6 +119,11 @@ def test_a_reference_never_shows_what_it_hides():
     assert np.sqrt((error**2).mean()) < 4  # levels
     assert (painting.origin[:, inner] == 1).mean() > 0.98
     assert (painting.origin[:, half & (np.arange(160) < 78)] == 2).mean() > 0.98
+    painted = make_engine("flowfill").fill(
+        Clip(images=images, holes=holes, references=(replace(reference, is_painted=True),))
+    )
+    assert np.array_equal(painted.images, painting.images)
+    assert (painted.origin[holes] == 2).all()  # what was invented elsewhere is invented here
 
 
 def test_fields_get_the_fields_of_references(tmp_path: Path, monkeypatch):

@@ -46,8 +46,8 @@ def second_layer(
     both = known[window] & (carried(other_known.view(np.uint8), here, size) > 0)[middle]
     if not both.any():
         return None
-    apart = gray[window].astype(np.float32) - wide[middle]
-    apart = cv2.blur(np.where(both, np.abs(apart - np.median(apart[both])), 0), (5, 5))
+    differ = gray[window].astype(np.float32) - wide[middle]
+    apart = cv2.blur(np.where(both, np.abs(differ - np.median(differ[both])), 0), (5, 5))
     odd = both & (apart > APART_LEVELS)
     if np.count_nonzero(odd) < max(LEAST_SHARE * np.count_nonzero(both), FEWEST_POINTS):
         return None

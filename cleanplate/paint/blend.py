@@ -29,16 +29,18 @@ def blend(
     corner_xy: tuple[int, int],
     out: NDArray[np.float32],
     before: NDArray[np.float32],
+    invented: NDArray[np.float32],
     origin: NDArray[np.uint8],
 ) -> None:
     """Mix the candidates into `out` (h, w, 3), 0-255, and write `origin` (H, W).
 
     `out` is the part of the frame from `corner_xy` on that contains the hole, filled by the smooth fill and whatever
-    else was known `before` (h, w): its weight, that of the smooth fill alone being 1.
+    else was known `before` (h, w): its weight, that of the smooth fill alone being 1; `invented`: how much of it is.
     """
     _blend(
         images, hole, tracks.arrays, scale, found.ways, found.hypotheses, found.x0, found.y0, found.frame, found.xy,
-        found.risk, found.verdict, found.weight, corner_xy[0], corner_xy[1], out, before, origin,
+        found.risk, found.verdict, found.weight, corner_xy[0], corner_xy[1], out, before, invented,
+        origin,
     )  # fmt: skip
 
 
@@ -114,7 +116,7 @@ def _gather(  # type: ignore[no-untyped-def]
 @numba.njit(cache=True, nogil=True)
 def _blend(  # type: ignore[no-untyped-def]
     images, hole, paths, scale, ways, hypotheses, x0, y0, frame, xy, risk, verdict, weight,
-    out_x, out_y, out, before, origin,
+    out_x, out_y, out, before, invented, origin,
 ):  # fmt: skip
     """Places are found once for each working sample: what it covers at full size lies around there likewise."""
     count, rows, columns = frame.shape
@@ -165,4 +167,4 @@ def _blend(  # type: ignore[no-untyped-def]
                     out[y - out_y, x - out_x, 0] = r / kept
                     out[y - out_y, x - out_x, 1] = g / kept
                     out[y - out_y, x - out_x, 2] = b / kept
-                    origin[y, x] = SEEN if kept >= 2 else INVENTED
+                    origin[y, x] = SEEN if kept >= 2 * invented[y - out_y, x - out_x] else INVENTED

@@ -71,19 +71,23 @@ class FarSight:
         masked: NDArray[np.bool_],
         corner_xy: tuple[int, int],
         out: NDArray[np.float32],
-    ) -> NDArray[np.float32]:
-        """Mix what the references show of frame `t` into `out` (h, w, 3), 0-255; returns the weight it has now (h, w).
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Mix what the references show of frame `t` into `out` (h, w, 3), 0-255.
 
+        Returns the weight it has now (h, w), and how much of that is invented: the smooth fill, painted references.
         `image` (H, W, 3), `hole` (H, W); `gray`, `masked`: the frame at the working scale; `out`: the part of the frame
         from `corner_xy` on, filled smoothly, which weighs 1.
         """
         weight = np.ones(out.shape[:2], np.float32)
+        invented = weight.copy()
         for n, one in enumerate(self._prepared):
             if not one.reference.needed[t]:
                 continue
             for plane in self._match(n, t, gray, ~masked):
-                self._add(one, plane, image, hole, corner_xy, out, weight)
-        return weight
+                added = self._add(one, plane, image, hole, corner_xy, out, weight)
+                if one.reference.is_painted:
+                    invented += added
+        return weight, invented
 
     def _match(self, n: int, t: int, gray: NDArray[np.uint8], known: NDArray[np.bool_]) -> list[Plane]:
         """What takes points of frame `t` to the n-th reference, at full size: the planes of one layer or two; or none.
@@ -113,8 +117,8 @@ class FarSight:
         corner_xy: tuple[int, int],
         out: NDArray[np.float32],
         weight: NDArray[np.float32],
-    ) -> None:
-        """Mix one reference in, carried over by `plane`."""
+    ) -> NDArray[np.float32]:
+        """Mix one reference in, carried over by `plane`; returns the weight it came with (h, w)."""
         x0, y0, x1, y1 = bounds(hole, max(round(LIGHT_PX * self._unit * self._scale), CONTEXT_PX))
         part, size = np.s_[y0:y1, x0:x1], (x1 - x0, y1 - y0)
         shifted = plane @ np.array([[1, 0, x0], [0, 1, y0], [0, 0, 1]])
@@ -124,7 +128,7 @@ class FarSight:
         given, inside = image[part].astype(np.float32) / levels, hole[part]
         both = ~inside & (visible > 0.999)
         if np.count_nonzero(both) < FEWEST_SAMPLES:
-            return
+            return np.zeros_like(weight)
         shown = _relit(shown, given, both)
         verdict = self._judged(shown - given, both, inside)
         trust = np.exp(TRUST) * (np.maximum(verdict[..., 3], 0) + V_FLOOR) ** -V_POWER
@@ -135,6 +139,7 @@ class FarSight:
         added = trust[mine]
         out += (added / (weight + added))[..., None] * (shown[mine] - out)
         weight += added
+        return np.asarray(added, np.float32)
 
     def _judged(
         self, residual: NDArray[np.float32], both: NDArray[np.bool_], inside: NDArray[np.bool_]

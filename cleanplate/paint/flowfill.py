@@ -165,11 +165,11 @@ def _paint(
     """Fill the hole of frame `t` and mark where it came from."""
     hole, origin = sheet.holes[t], sheet.origin[t - sheet.begin]
     work, corner_xy = smooth(sheet.images[t], hole)
-    before = far.mix(t, sheet.images[t], hole, tracks.gray[t], tracks.masked[t], corner_xy, work)
+    before, invented = far.mix(t, sheet.images[t], hole, tracks.gray[t], tracks.masked[t], corner_xy, work)
     origin[hole] = INVENTED
     inner = np.s_[corner_xy[1] : corner_xy[1] + before.shape[0], corner_xy[0] : corner_xy[0] + before.shape[1]]
-    origin[inner][hole[inner] & (before >= 2)] = SEEN
+    origin[inner][hole[inner] & (before >= 2 * invented)] = SEEN
     if trails:
         found = judge(sheet.images, t, hole, tracks, scale, trails, match_border)
-        blend(sheet.images, hole, tracks, scale, found, corner_xy, work, before, origin)
+        blend(sheet.images, hole, tracks, scale, found, corner_xy, work, before, invented, origin)
     put(work, hole, corner_xy, sheet.painted[t - sheet.begin])
