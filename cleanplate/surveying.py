@@ -14,8 +14,8 @@ from cleanplate.motion.cuts import CutFinder, thumbnail
 from cleanplate.motion.glance import needs_survey
 from cleanplate.motion.survey import Survey, Surveyor
 
-_GLIMPSES = 4
-_GLIMPSE_FRAMES = 4
+_GLIMPSES = 3
+_GLIMPSE_FRAMES = 2
 "between the two frames of a glimpse"
 
 
