@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Any
 
 from numpy.typing import NDArray
 
 from cleanplate.base.report import Progress, Watch
+from cleanplate.base.threads import prefetch
 from cleanplate.base.types import Planes
 from cleanplate.decode.reader import VideoReader
 from cleanplate.mask.stored import StoredMasks
@@ -14,6 +16,8 @@ from cleanplate.motion.cuts import CutFinder, thumbnail
 from cleanplate.motion.glance import needs_survey
 from cleanplate.motion.survey import Survey, Surveyor
 
+_QUEUE_FRAMES = 2
+"decoded ahead"
 _GLIMPSES = 3
 _GLIMPSE_FRAMES = 2
 "between the two frames of a glimpse"
@@ -45,17 +49,18 @@ def survey_video(
     surveyor = Surveyor(info.width_px, info.height_px, near_frames=near_frames, grow_px=grow_px)
     cuts = CutFinder()
     count = 0
-    for frame in reader:
-        native = frame.native
-        assert native is not None
-        hole = None if masks.is_empty(frame.pts) else masks.labels(frame.pts) != 0
-        bright = _bright(native)
-        starts_shot = cuts.push(thumbnail(bright, native.layout.bit_depth, hole))
-        if surveyor.wants(frame.index, starts_shot):
-            surveyor.push(frame.index, bright, native.layout.bit_depth, hole)
-        count = frame.index + 1
-        if watch is not None:
-            watch(Progress(stage="survey", done=count, total=masks.frame_count))
+    with closing(prefetch(reader, _QUEUE_FRAMES, "survey")) as frames:
+        for frame in frames:
+            native = frame.native
+            assert native is not None
+            hole = None if masks.is_empty(frame.pts) else masks.labels(frame.pts) != 0
+            bright = _bright(native)
+            starts_shot = cuts.push(thumbnail(bright, native.layout.bit_depth, hole))
+            if surveyor.wants(frame.index, starts_shot):
+                surveyor.push(frame.index, bright, native.layout.bit_depth, hole)
+            count = frame.index + 1
+            if watch is not None:
+                watch(Progress(stage="survey", done=count, total=masks.frame_count))
     return surveyor.finish(count)
 
 
