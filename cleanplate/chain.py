@@ -31,6 +31,7 @@ from cleanplate.journal.facts import content_hash, job_facts
 from cleanplate.journal.folder import JobFolder
 from cleanplate.mask.stored import StoredMasks
 from cleanplate.paint.engine import engine_options
+from cleanplate.references import make_references
 from cleanplate.save.options import LARGE_PX
 from cleanplate.save.origin import OriginMap, check_origin_map
 from cleanplate.save.writer import VideoWriter, check_output, encoder_for, remove_leftovers
@@ -104,7 +105,10 @@ class _Run:
             remove_leftovers(job.output)
             origin_map = OriginMap(job.origin_map, info) if job.origin_map else None
             watch_origin = origin_map.write if origin_map else None
-            filling = Filling(job, info, self.masks, expected.grid, self.folder, self.clock, self.watch, watch_origin)
+            references = make_references(job, reader, self.masks, expected.grid, self.folder, self.clock, self.watch)
+            filling = Filling(
+                job, info, self.masks, expected.grid, self.folder, self.clock, self.watch, watch_origin, references
+            )
             writer = VideoWriter(job.output, info, job.encode, check=self._verify if job.verify else None)
             try:
                 with origin_map or nullcontext():

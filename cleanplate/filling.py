@@ -33,6 +33,7 @@ from cleanplate.mask.stored import StoredMasks
 from cleanplate.paint.engine import Engine, engine_spec, make_engine, warm_up
 from cleanplate.paste import paste
 from cleanplate.pieces import Held, Paint, hold, paint_frames
+from cleanplate.references import References
 
 WatchOrigin = Callable[[Frame, NDArray[np.uint8]], None]
 
@@ -79,6 +80,7 @@ class Filling:
         clock: StageClock,
         watch: Watch | None = None,
         watch_origin: WatchOrigin | None = None,
+        references: References | None = None,
     ) -> None:
         """`watch_origin` is called with each frame and where its samples came from, (H, W) as in `Painting.origin`."""
         self.job = job
@@ -91,6 +93,7 @@ class Filling:
         self.untouched = Untouched(grow_px=job.grow_px)
         self.by_field = False
         "known once the first frame is out"
+        self.references = references
         self._info = info
         self._folder = folder
         self._keepers: list[PieceKeeper] = []
@@ -208,6 +211,7 @@ class _Pass:
             clock=filling.clock,
             multiple_px=engine_spec(job.engine).multiple_px,
             keeper=self._keeper,
+            far=filling.references.of_field(self._parity) if filling.references is not None else None,
         )
         with closing(painted_frames):
             for held, painted in painted_frames:

@@ -21,6 +21,7 @@ from cleanplate.base.types import Box, VideoInfo
 from cleanplate.base.when import Span
 from cleanplate.crops import largest_crop_px
 from cleanplate.mask.stored import StoredMasks
+from cleanplate.motion.coverage import most_references
 from cleanplate.paint.engine import EngineSpec, engine_spec
 from cleanplate.save.options import LARGE_PX
 
@@ -42,6 +43,8 @@ _FRAMES_IN_OTHER_CODECS = (40, 40)
 _DECODE = 0.0056
 _LOOK_AND_PROVE = 0.0035
 "masks, shot cuts, paste, proof, copying"
+_SURVEY = 1300.0
+"millionths of a core-second a frame, whatever its size, beside decoding it"
 _ENCODE = 0.0145
 "x264's veryfast"
 _PRESET_TIMES = {
@@ -85,6 +88,7 @@ def forecast(job: Job, info: VideoInfo, masks: StoredMasks, encoder: str) -> For
     sample_bytes = np.dtype(form.dtype).itemsize
     samples = info.width_px * info.height_px
     chroma = 2 / (form.step_x * form.step_y) if form.model == "yuv" else 2 if form.model == "rgb" else 0
+    frame_bytes = int(samples * sample_bytes * (1 + chroma))
     crop_px = _largest_crop_px(info, stretches, spec, job.grow_px)
     is_large = samples > LARGE_PX
     ceiling_bytes = job.memory_bytes or (_LARGE_MEMORY_BYTES if is_large else MEMORY_DEFAULT_BYTES)
@@ -93,11 +97,12 @@ def forecast(job: Job, info: VideoInfo, masks: StoredMasks, encoder: str) -> For
         margin_frames=spec.margin_frames,
         crop_px=crop_px,
         crop_bytes_per_px=spec.clip_bytes_per_px(info.height_px, sample_bytes),
-        frame_bytes=int(samples * sample_bytes * (1 + chroma)),
+        frame_bytes=frame_bytes,
         frames_in_codecs=_FRAMES_IN_CODECS.get(encoder, _FRAMES_IN_OTHER_CODECS)[is_large],
         region_bytes=_REGION_BYTES_PER_PX * max(_hole_box_px(stretch) for stretch in stretches),
         budget_bytes=ceiling_bytes,
         workers=job.workers,
+        references=spec.references,
     )
     if grid.memory_bytes > ceiling_bytes:
         if job.memory_bytes is not None:
@@ -110,7 +115,12 @@ def forecast(job: Job, info: VideoInfo, masks: StoredMasks, encoder: str) -> For
     runs = list(_holed_runs(stretches))
     sources = info.image_paths or (info.path,)
     painted = _hole_samples(info, stretches, job.grow_px) * (3 * sample_bytes + 1)
+    kept = painted * (grid.core + grid.joint) // grid.core
     work = masks.frame_count * samples * (_DECODE + _LOOK_AND_PROVE + _encode_cost(encoder, job.encode.preset))
+    is_surveyed = spec.references > 0 and masks.frame_count > grid.core + grid.margin and len(masks.spans) > 1
+    if is_surveyed:
+        work += masks.frame_count * (samples * _DECODE + _SURVEY)
+        kept += most_references(masks.frame_count) * frame_bytes
     work += sum(runs) * (grid.core + grid.joint) / grid.core * crop_px * spec.core_seconds_per_mpx * _quality_times(job)
     return Forecast(
         grid=grid,
@@ -120,7 +130,7 @@ def forecast(job: Job, info: VideoInfo, masks: StoredMasks, encoder: str) -> For
         memory_bytes=grid.memory_bytes,
         ceiling_bytes=ceiling_bytes,
         seconds=round(_START_S + work / 1e6 / len(os.sched_getaffinity(0)), 1),
-        disk_bytes=painted * (grid.core + grid.joint) // grid.core + sum(path.stat().st_size for path in sources),
+        disk_bytes=kept + sum(path.stat().st_size for path in sources),
     )
 
 

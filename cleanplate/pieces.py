@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
@@ -21,7 +21,7 @@ from cleanplate.base.arrays import cut, shared_box
 from cleanplate.base.plan import Grid
 from cleanplate.base.report import StageClock
 from cleanplate.base.threads import Call, leave
-from cleanplate.base.types import Box, Clip, Frame, Image, Labels
+from cleanplate.base.types import Box, Clip, Frame, Image, Labels, Reference
 from cleanplate.crops import crop_boxes
 from cleanplate.motion.cuts import CutFinder, thumbnail
 from cleanplate.paint.engine import Engine
@@ -104,6 +104,10 @@ class Piece:
         return any(held.regions for held in self.held)
 
 
+FarSight = Callable[[Sequence[Held], tuple[int, int], Box], tuple[Reference, ...]]
+"given a window, the range owed and a crop: what frames from far away show of it; see `references`"
+
+
 class Keeper(Protocol):
     """Keeps finished paint over the end of a run, if any: see `chain`."""
 
@@ -121,12 +125,13 @@ def paint_frames(
     clock: StageClock,
     multiple_px: int = 1,
     keeper: Keeper | None = None,
+    far: FarSight | None = None,
 ) -> Generator[tuple[Held, Paint]]:
     """Each frame in order, with its paint where it has a hole. Each engine paints one piece at a time."""
 
     def paint(engine: Engine, piece: Piece) -> list[Paint]:
         with clock.time("paint"):
-            return paint_piece(piece.window, piece.owed, engine, multiple_px=multiple_px)
+            return paint_piece(piece.window, piece.owed, engine, multiple_px=multiple_px, far=far)
 
     waiting: list[Paint] = []  # the last piece's paint of the frames after its core
     with closing(_painted(cut_pieces(frames, grid), engines, grid, paint, keeper)) as painted_pieces:
@@ -218,7 +223,14 @@ def cut_pieces(frames: Iterable[Held], grid: Grid) -> Iterator[Piece]:
             before -= 1
 
 
-def paint_piece(window: Sequence[Held], core: tuple[int, int], engine: Engine, *, multiple_px: int = 1) -> list[Paint]:
+def paint_piece(
+    window: Sequence[Held],
+    core: tuple[int, int],
+    engine: Engine,
+    *,
+    multiple_px: int = 1,
+    far: FarSight | None = None,
+) -> list[Paint]:
     """Paint of the window's frames in the half-open range `core`: one for each region.
 
     All frames of the window belong to one shot; those outside the core are there to be looked at.
@@ -232,7 +244,11 @@ def paint_piece(window: Sequence[Held], core: tuple[int, int], engine: Engine, *
     assert native is not None
     width, height = native.width_px, native.height_px
     for box in crop_boxes(regions, width, height):
-        painting = engine.fill(_clip(window, core, box, height, multiple_px))
+        clip = _clip(window, core, box, height, multiple_px)
+        if far is not None:
+            clip = replace(clip, references=far(window, core, box))
+        painting = engine.fill(clip)
+        del clip
         for n, held in enumerate(window[first:stop]):
             for region, sheet in zip(held.regions, sheets[n], strict=True):
                 if (shared := shared_box(region.box_xyxy, box)) is not None:

@@ -16,6 +16,8 @@ from media import Recipe, render
 from cleanplate.base.errors import MediaError, UsageError
 from cleanplate.base.pixels import PIXEL_FORMATS, stored_layout, turn, turn_back, turned_layout
 from cleanplate.base.types import Color
+from cleanplate.bench.synth import stream
+from cleanplate.bench.synth_video import write_clip
 from cleanplate.decode.reader import open_video
 
 UNEVEN = (0, 512, 600, 1800, 1801, 4000, 4512, 9000, 9100, 9200)
@@ -318,3 +320,21 @@ def test_real_files(capsys):
         with open_video(source) as video:
             assert [pts for pts, _ in video.timestamps()] == truth
             assert [frame.pts for frame in video] == truth
+
+
+@pytest.mark.parametrize(("codec", "container"), [("libx264", "mp4"), ("libx265", "mkv"), ("ffv1", "mkv")])
+def test_frames_that_are_sought_are_those_that_are_decoded(codec, container, tmp_path):
+    path = tmp_path / f"in.{container}"
+    shown = stream("pan", width_px=96, height_px=64, frames=70)
+    write_clip(path, (sample.image for sample in shown), codec=codec, crf=None if codec == "ffv1" else 20)
+    with open_video(path) as video:
+        frames = {frame.index: frame for frame in video}
+        wanted = {index: frames[index].pts for index in (3, 41, 69)}
+        sought = list(video.frames_at(wanted))
+        assert [frame.index for frame in sought] == [3, 41, 69]
+        for frame in sought:
+            pairs = zip(frame.native.arrays, frames[frame.index].native.arrays, strict=True)
+            assert all(np.array_equal(one, other) for one, other in pairs)
+        assert list(video.frames_at({5: frames[5].pts + 1})) == []  # there is none at that time
+        pairs = list(video.glimpses([frames[40].pts], 4))
+        assert len(pairs) == 1

@@ -41,14 +41,16 @@ def allowed_rooms(name: str) -> set[str]:
         return {"base"}
     if name in STAGES:
         return {"base", name} | {to for who, to in ARROWS if who == name}
-    loop = STAGES | {"base", "crops", "pieces", "forecast", "journal", "filling"}
+    loop = STAGES | {"base", "crops", "pieces", "forecast", "journal", "surveying", "references", "filling"}
     tables = loop | {"chain"}
     return {
         "crops": {"base", "paste", "crops"},
         "pieces": STAGES | {"base", "crops"},
         "forecast": STAGES | {"base", "crops"},
-        "journal": {"base", "pieces", "journal"},
-        "filling": STAGES | {"base", "pieces", "journal"},
+        "journal": {"base", "motion", "pieces", "journal"},
+        "surveying": STAGES | {"base"},
+        "references": STAGES | {"base", "pieces", "journal", "surveying"},
+        "filling": STAGES | {"base", "pieces", "journal", "references"},
         "chain": loop,
         "tasks": tables | {"tasks"},
         "bench": tables | {"tasks", "bench"},
@@ -122,14 +124,15 @@ def test_nobody_imports_apps():
 
 
 def test_only_paste_and_save_make_planes_of_their_own():
-    # A sample of the video is replaced in paste alone; decode makes planes, fields divides them into lines and joins
-    # them again, compare and arrays make new pictures.
+    # A sample of the video is replaced in paste alone; decode makes planes, the journal keeps whole frames, fields
+    # divides planes into lines and joins them again, compare and arrays make new pictures.
     makers = {str(path.relative_to(PACKAGE)) for path in FILES if "Planes(" in path.read_text(encoding="utf-8")}
     assert makers <= {
         "base/types.py",
         "base/fields.py",
         "decode/file.py",
         "decode/images.py",
+        "journal/surveys.py",
         "paste.py",
         "tasks/arrays.py",
         "tasks/compare.py",

@@ -34,7 +34,7 @@ def test_only_holes_and_shadow_differ_from_the_plate(scenes, name):
     # A hole hides something: nearly all of it differs, and it is neither nothing nor everything.
     assert changed[s.holes].mean() > 0.9
     assert 0.005 < s.holes.mean() < 0.2
-    walks = {"walker", "walker-pan", "longstand", "exposure", "wet", "white", "stay", "stay-pan"}
+    walks = {"walker", "walker-pan", "longstand", "exposure", "wet", "white", "stay", "stay-pan", "stay-parallax"}
     walks |= {"crowd", "behind", "hidden"}
     assert s.shadow.any() == (name in walks)
     assert s.mirror.any() == (name == "wet")

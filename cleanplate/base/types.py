@@ -186,6 +186,21 @@ class Matte:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Reference:
+    """A frame of the same shot that shows what a clip's holes hide: one from far away, or one that was painted."""
+
+    index: int
+    "its frame index in the video"
+    image: Image  # (h, w, 3), the clip's dtype, zero inside the hole: the part that may be of use
+    hole: Hole  # (h, w)
+    planes: NDArray[np.float64]  # (T, 3, 3): points of each of the clip's frames, px of its crop, to this image's; a
+    # guess, good to a few px
+    needed: NDArray[np.bool_]  # (T,): where it shows something that no frame nearby does
+    is_painted: bool = False
+    "its hole is filled by invention: what is copied from there is invented as well"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Clip:
     """What an engine sees: consecutive frames of one shot, cropped to a hole and its surroundings, the hole blanked."""
 
@@ -199,10 +214,8 @@ class Clip:
     "where the crop sits in the full frame; None = it is the full frame"
     frame_height_px: int | None = None
     "height of the full frame, which lengths in pixels scale with; None = the clip's own"
-    reference_images: NDArray[Any] | None = None  # (R, H, W, 3)
-    reference_holes: NDArray[np.bool_] | None = None  # (R, H, W)
-    reference_indices: tuple[int, ...] = ()
-    "frame indices of the references, far away or painted"
+    references: tuple[Reference, ...] = ()
+    "the most telling first"
 
     @property
     def core_range(self) -> tuple[int, int]:

@@ -7,7 +7,7 @@ A scene is one or more shots; a shot is a stack of painted surfaces (`scenery/`)
 swaying, seen through exposure, white balance and noise; over it move objects with shadow and mirror image, or sits a
 logo. Surfaces are moved by cubic interpolation of band-limited textures, at positions rounded to 1/32 px by OpenCV.
 The same name, size and seed always give the same frames; a longer render of a scene without cuts only adds to them
-(but for `stay` and `stay-pan`, whose action ends with the render).
+(but for `stay` and its kin, whose action ends with the render).
 """
 
 from __future__ import annotations

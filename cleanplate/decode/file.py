@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
+from av import FFmpegError
 from av.container import InputContainer
 from av.sidedata.sidedata import SideDataContainer
 from av.sidedata.sidedata import Type as SideDataType
@@ -188,6 +190,31 @@ class FileReader(VideoReader):
         gaps = [after[0] - before[0] for before, after in pairwise(found)]
         gaps += [self._claim.last_duration(*last, self.info, losses) for last in found[-1:]]
         return [(pts, gap) for (pts, _), gap in zip(found, gaps, strict=True)]
+
+    def glimpses(self, times: Sequence[int], apart_frames: int) -> Iterator[tuple[Planes, Planes]]:
+        for time in times:
+            with closing(self._sought(time)) as pictures:
+                shown = list(islice(pictures, apart_frames + 1))
+            if len(shown) > apart_frames:
+                yield self._planes(shown[0], 0), self._planes(shown[-1], apart_frames)
+
+    def frames_at(self, times: Mapping[int, int]) -> Iterator[Frame]:
+        for index, pts in times.items():
+            with closing(self._sought(pts)) as pictures:
+                shown = next((picture for picture in pictures if (self._time_said(picture) or 0) >= pts), None)
+            if shown is not None and self._time_said(shown) == pts and not shown.is_corrupt:
+                yield Frame(index=index, pts=pts, duration=self._step, native=self._planes(shown, index))
+
+    def _sought(self, time: int) -> Generator[VideoFrame]:
+        """The pictures from the last key frame before a time on; none where the file cannot be sought in."""
+        try:
+            with open_container(self._path) as container:
+                stream = container.streams[self._stream_index]
+                assert isinstance(stream, VideoStream)
+                container.seek(time, stream=stream)
+                yield from decoded(container, stream, Losses())
+        except FFmpegError:
+            return
 
     def _decoded_times(self) -> list[tuple[int, int]]:
         return [(frame.pts, frame.duration) for frame in self]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -58,6 +58,15 @@ class ImageReader(VideoReader):
 
     def timestamps(self) -> list[tuple[int, int]]:
         return [(index, 1) for index in range(len(self._paths))]
+
+    def glimpses(self, times: Sequence[int], apart_frames: int) -> Iterator[tuple[Planes, Planes]]:
+        for index in times:
+            if 0 <= index < len(self._paths) - apart_frames:
+                yield self._read(index), self._read(index + apart_frames)
+
+    def frames_at(self, times: Mapping[int, int]) -> Iterator[Frame]:
+        for index in times:
+            yield Frame(index=index, pts=index, duration=1, native=self._read(index))
 
     def _check_headers(self) -> None:
         """Whether all are whole and alike, before hours of work: OpenCV reads half a JPEG without a word."""

@@ -8,14 +8,14 @@ with open_video("in.mp4") as video:
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from cleanplate.base.errors import UsageError
-from cleanplate.base.types import Frame, VideoInfo
+from cleanplate.base.types import Frame, Planes, VideoInfo
 
 
 class VideoReader(ABC):
@@ -43,6 +43,20 @@ class VideoReader(ABC):
     @abstractmethod
     def timestamps(self) -> list[tuple[int, int]]:
         """(pts, duration) in ticks of every frame in the order shown, found without decoding where possible."""
+
+    @abstractmethod
+    def glimpses(self, times: Sequence[int], apart_frames: int) -> Iterator[tuple[Planes, Planes]]:
+        """A picture not long before each of those times (ticks), and the one so many frames later, at little cost.
+
+        What cannot be found quickly is left out.
+        """
+
+    @abstractmethod
+    def frames_at(self, times: Mapping[int, int]) -> Iterator[Frame]:
+        """The frames of those indices, each with its pts (ticks), without decoding all that lies between.
+
+        One that cannot be found quickly, or does not come out whole, is left out.
+        """
 
     def close(self) -> None:
         """Free what unfinished iterations hold."""

@@ -39,14 +39,24 @@ def pack(frames: Iterable[FramePaint]) -> bytes:
         paint = packer.compress(planes.data) + packer.flush()
         sources = zlib.compress(origin.data, 1)
         parts += [_HEADER.pack(samples.itemsize, len(samples), len(paint), len(sources)), paint, sources]
-    body = b"".join(parts)
+    return seal(b"".join(parts))
+
+
+def seal(body: bytes) -> bytes:
+    """The content of an entry with its checksum."""
     return _MAGIC + hashlib.blake2b(body, digest_size=32).digest() + body
+
+
+def unseal(entry: bytes) -> memoryview | None:
+    """What `seal` was given; None for a damaged entry or anything else."""
+    body = memoryview(entry)[_BODY:]
+    return body if entry[:_BODY] == _MAGIC + hashlib.blake2b(body, digest_size=32).digest() else None
 
 
 def unpack(entry: bytes, counts: Sequence[int], dtype: np.dtype[Any]) -> list[FramePaint] | None:
     """The paint of frames with so many samples of that type; None for an entry of anything else, or a damaged one."""
-    body = memoryview(entry)[_BODY:]
-    if entry[:_BODY] != _MAGIC + hashlib.blake2b(body, digest_size=32).digest():
+    body = unseal(entry)
+    if body is None:
         return None
     frames: list[FramePaint] = []
     for count in counts:

@@ -11,6 +11,8 @@
       facts.json         what the folder was made for
       masks/             the stored masks of the mask pass
       masks.json         that they are whole
+      survey             what the survey found
+      reference-00000610 a frame that pieces far away are shown
       00000000-00000068  a finished piece: its frames, from 0 up to 68; -0 or -1 behind: of their top or bottom fields
 
 Nothing here is believed without its checksum, so nothing here can spoil a result.
@@ -34,7 +36,7 @@ import numpy as np
 from cleanplate.base.errors import CleanplateError, MediaError, ProofError, UsageError
 from cleanplate.base.threads import Sink
 from cleanplate.base.words import counted
-from cleanplate.journal.entries import FramePaint, pack, unpack
+from cleanplate.journal.entries import FramePaint, pack, seal, unpack, unseal
 from cleanplate.journal.facts import Facts, content_hash, differences, from_json, to_json
 
 _PIECE = re.compile(r"\d{8,}-\d{8,}(-[01])?", re.ASCII)
@@ -152,6 +154,18 @@ class JobFolder:
         assert self._writer is not None
         self._writer.put((self.path / piece, lambda: pack(paint())))
 
+    def store(self, name: str, content: bytes) -> None:
+        """Write something else that is worth finding again, now. Raises `MediaError` where it cannot be."""
+        self._write((self.path / name, lambda: seal(content)))
+
+    def load(self, name: str) -> bytes | None:
+        """What was stored under that name; None if it is not here or is not what was written."""
+        try:
+            content = unseal((self.path / name).read_bytes())
+        except OSError:
+            return None
+        return None if content is None else bytes(content)
+
     def finish(self) -> None:
         """The result is in place: on leaving, the folder goes."""
         self._is_finished = True
@@ -214,7 +228,7 @@ class JobFolder:
             _write_through(path, entry)
         except OSError as error:
             why = "the disk is full" if _is_full(error) else error.strerror
-            raise MediaError(f"the piece '{path}' could not be written: {why}") from error
+            raise MediaError(f"'{path}' could not be written: {why}") from error
 
     def _missing_bytes(self) -> int:
         here = sum(piece.stat().st_size for piece in self._pieces())

@@ -31,18 +31,22 @@ def blend(
     light: NDArray[np.float32],
     corner_xy: tuple[int, int],
     out: NDArray[np.float32],
+    before: NDArray[np.float32],
+    invented: NDArray[np.float32],
     origin: NDArray[np.uint8],
     unseen: NDArray[np.uint8],
 ) -> None:
     """Mix the candidates for frame `t` into `out` (h, w, 3), 0-255, and write `origin` and how far each sample is
     `unseen`, both (H, W).
 
-    `out` is the part of the frame from `corner_xy` on that contains the hole, filled smoothly.
+    `out` is the part of the frame from `corner_xy` on that contains the hole, filled by the smooth fill and whatever
+    else was known `before` (h, w): its weight, that of the smooth fill alone being 1; `invented`: how much of it is.
     `light`: see `find_light`.
     """
     _blend(
         images, t, hole, tracks.arrays, scale, found.ways, found.hypotheses, found.x0, found.y0, found.frame, found.xy,
-        found.risk, found.verdict, found.weight, light, corner_xy[0], corner_xy[1], out, origin, unseen,
+        found.risk, found.verdict, found.weight, light, corner_xy[0], corner_xy[1], out, before, invented, origin,
+        unseen,
     )  # fmt: skip
 
 
@@ -73,16 +77,17 @@ def _cell(at, last):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def _gather(  # type: ignore[no-untyped-def]
-    paths, ways, hypotheses, x0, y0, frame, xy, risk, weight, x, y, weights, sources, groups, places
+    paths, ways, hypotheses, x0, y0, frame, xy, risk, weight, x, y, before, weights, sources, groups, places
 ):
     """The sources of a working-scale point: how many different ones, their frames in `sources`, `places` in them.
 
-    `groups` says which of them each candidate belongs to; -1 = it is not worth sampling for.
+    `before`: the weight of what is there already. `groups` says which of them each candidate belongs to; -1 = it is
+    not worth sampling for.
     """
     count, rows, columns = frame.shape
     top, low, v = _cell((y + 0.5) / GRID_PX - 0.5 - y0, rows - 1.0)
     left, right, u = _cell((x + 0.5) / GRID_PX - 0.5 - x0, columns - 1.0)
-    total = np.float32(1)  # the smooth fill's weight
+    total = before
     for n in range(count):
         weights[n] = _between(
             (1 - u) * (1 - v), u * (1 - v), (1 - u) * v, u * v, weight, n, top, low, left, right
@@ -116,27 +121,9 @@ def _gather(  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def _blend(  # type: ignore[no-untyped-def]
-    images,
-    t,
-    hole,
-    paths,
-    scale,
-    ways,
-    hypotheses,
-    x0,
-    y0,
-    frame,
-    xy,
-    risk,
-    verdict,
-    weight,
-    light,
-    out_x,
-    out_y,
-    out,
-    origin,
-    unseen,
-):
+    images, t, hole, paths, scale, ways, hypotheses, x0, y0, frame, xy, risk, verdict, weight, light,
+    out_x, out_y, out, before, invented, origin, unseen,
+):  # fmt: skip
     """Places are found once for each working sample: what it covers at full size lies around there likewise."""
     count, rows, columns = frame.shape
     height, width = hole.shape
@@ -155,12 +142,14 @@ def _blend(  # type: ignore[no-untyped-def]
                     if found < 0:
                         found = _gather(
                             paths, ways, hypotheses, x0, y0, frame, xy, risk, weight, i, j,
-                            weights, sources, groups, places,
+                            before[y - out_y, x - out_x], weights, sources, groups, places,
                         )  # fmt: skip
                     left, right, u = _cell((x + 0.5) / cell - 0.5 - x0, columns - 1.0)
                     p, q, k, m = (1 - u) * (1 - v), u * (1 - v), (1 - u) * v, u * v
-                    kept = np.float32(1)
-                    r, g, b = out[y - out_y, x - out_x, 0], out[y - out_y, x - out_x, 1], out[y - out_y, x - out_x, 2]
+                    kept = before[y - out_y, x - out_x]
+                    r = kept * out[y - out_y, x - out_x, 0]
+                    g = kept * out[y - out_y, x - out_x, 1]
+                    b = kept * out[y - out_y, x - out_x, 2]
                     for n in range(found):
                         shares[n] = 0
                     for n in range(count):
@@ -185,6 +174,7 @@ def _blend(  # type: ignore[no-untyped-def]
                     out[y - out_y, x - out_x, 0] = r / kept
                     out[y - out_y, x - out_x, 1] = g / kept
                     out[y - out_y, x - out_x, 2] = b / kept
-                    origin[y, x] = SEEN if kept >= 2 else INVENTED
-                    lack = (1 / kept - UNSEEN_FROM) / (UNSEEN_TO - UNSEEN_FROM)
+                    made = invented[y - out_y, x - out_x]
+                    origin[y, x] = SEEN if kept >= 2 * made else INVENTED
+                    lack = (made / kept - UNSEEN_FROM) / (UNSEEN_TO - UNSEEN_FROM)
                     unseen[y, x] = 0 if lack <= 0 else 255 if lack >= 1 else int(255 * lack)

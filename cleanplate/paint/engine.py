@@ -54,6 +54,8 @@ class EngineSpec:
     "working memory a pixel of one frame of the clip, beside the clip itself, at 8 bit"
     bytes_per_work_px: int = 0
     "the same a pixel of the smaller pictures that it finds motion on"
+    references: int = 0
+    "frames from far away it can make use of at a time"
     core_seconds_per_mpx: float = 0.1
     "work for a megapixel of crop in one frame, for the forecast (measured as told in forecast.py)"
     multiple_px: int = 1
@@ -81,6 +83,7 @@ ENGINES: dict[str, EngineSpec] = {
         margin_frames=30,
         bytes_per_px=5,  # measured: 4 at 2160 lines, 5 to 7 (`best`) at 1080, and what is pasted and kept of it beside
         bytes_per_work_px=20,  # 25 in all at 240 lines with a hole of 30 %: flow, ways of hidden points, motion kept
+        references=4,
         core_seconds_per_mpx=0.15,
     ),
     "opencv-telea": EngineSpec(

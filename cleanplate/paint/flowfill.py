@@ -19,10 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cleanplate.base.errors import UsageError
-from cleanplate.base.types import INVENTED, Clip, Painting
+from cleanplate.base.types import INVENTED, SEEN, Clip, Painting
 from cleanplate.paint.anchors import Unseen, invent
 from cleanplate.paint.blend import blend
 from cleanplate.paint.engine import WORK_HEIGHT_PX, Engine
+from cleanplate.paint.far import FarSight
 from cleanplate.paint.grain import add_grain
 from cleanplate.paint.judge import judge
 from cleanplate.paint.light import find_light
@@ -98,16 +99,15 @@ class FlowFill(Engine):
         cv2.setNumThreads(1)  # frames go in parallel instead; process-wide, so put back below
         try:
             with ThreadPoolExecutor(threads) as pool:
-                self._paint_all(sheet, clip.start, clip.frame_height_px or images.shape[1], preset, pool, 2 * threads)
+                self._paint_all(sheet, clip, preset, pool, 2 * threads)
         finally:
             cv2.setNumThreads(before)
         core = np.s_[first - begin : stop - begin]
         return Painting(images=sheet.painted[core], origin=sheet.origin[core])
 
-    def _paint_all(
-        self, sheet: _Sheet, start: int, frame_height_px: int, preset: Preset, pool: ThreadPoolExecutor, ahead: int
-    ) -> None:
+    def _paint_all(self, sheet: _Sheet, clip: Clip, preset: Preset, pool: ThreadPoolExecutor, ahead: int) -> None:
         """Find the motion and paint by it, as often as the preset says; then filter in time. `ahead`: frames begun."""
+        frame_height_px = clip.frame_height_px or sheet.images.shape[1]
         scale = max(1, round(frame_height_px / self.options.work_height_px))
         unit = frame_height_px / scale / 240
         owed = [t for t in range(sheet.begin, sheet.begin + len(sheet.painted)) if sheet.holes[t].any()]
@@ -116,6 +116,7 @@ class FlowFill(Engine):
         )
         met = {t for n in np.flatnonzero(tracks.places[:, 3]).tolist() for t in (n, n + 1)}
         light = find_light(sheet.images, sheet.holes, sorted(met), pool)
+        far = FarSight(clip.references, scale, unit)
         followed, hypotheses = FLOW, [FLOW, PLANE, CARRIED] if preset.is_carried else [FLOW, PLANE]
         for look in range(preset.looks):
             if look == preset.looks - 1:  # what lies farther was only for the look before
@@ -125,7 +126,9 @@ class FlowFill(Engine):
                 followed, hypotheses = CLOSE, [FLOW, PLANE, CARRIED, SECOND, CLOSE]
             pending: deque[Future[None]] = deque()
             for t, trails in _trails(tracks, set(owed), hypotheses, ERROR_LIMIT_PX2 * unit**2, pool):
-                pending.append(pool.submit(_paint, sheet, t, tracks, trails, scale, light, self.options.match_border))
+                pending.append(
+                    pool.submit(_paint, sheet, t, tracks, trails, far, scale, light, self.options.match_border)
+                )
                 if len(pending) > ahead:
                     pending.popleft().result()
             for future in pending:
@@ -145,7 +148,9 @@ class FlowFill(Engine):
             share = self.options.steady
             steady(sheet.painted, sheet.holes, owed, sheet.begin, tracks, followed, share, scale, unit, light, pool)
         if self.options.grain and owed:
-            add_grain(sheet.painted, sheet.holes, sheet.origin, owed, sheet.begin, tracks.planes_at(scale), start, pool)
+            add_grain(
+                sheet.painted, sheet.holes, sheet.origin, owed, sheet.begin, tracks.planes_at(scale), clip.start, pool
+            )
 
 
 @dataclass(kw_only=True, eq=False)
@@ -189,6 +194,7 @@ def _paint(
     t: int,
     tracks: Tracks,
     trails: list[Trail],
+    far: FarSight,
     scale: int,
     light: NDArray[np.float32],
     match_border: bool,
@@ -197,8 +203,14 @@ def _paint(
     hole, origin = sheet.holes[t], sheet.origin[t - sheet.begin]
     work, corner_xy = smooth(sheet.images[t], hole)
     unseen = sheet.unseen[t - sheet.begin]
+    before, invented = far.mix(t, sheet.images[t], hole, tracks.gray[t], tracks.masked[t], corner_xy, work)
     origin[hole], unseen[hole] = INVENTED, 255
+    inner = np.s_[corner_xy[1] : corner_xy[1] + before.shape[0], corner_xy[0] : corner_xy[0] + before.shape[1]]
+    shown = hole[inner] & (before >= 2 * invented)
+    origin[inner][shown], unseen[inner][shown] = SEEN, 0
     if trails:
         found = judge(sheet.images, t, hole, tracks, scale, trails, match_border, light)
-        blend(sheet.images, t, hole, tracks, scale, found, light, corner_xy, work, origin, unseen)
+        blend(
+            sheet.images, t, hole, tracks, scale, found, light, corner_xy, work, before, invented, origin, unseen
+        )  # fmt: skip
     put(work, hole, corner_xy, sheet.painted[t - sheet.begin])

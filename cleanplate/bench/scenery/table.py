@@ -1,7 +1,7 @@
 """The table of rendered scenes: which places, which camera, who passes.
 
 Camera and objects move at constant speed to and fro (one way takes `SWEEP_FRAMES`), so a long render is as lively as a
-short one. `stay` and `stay-pan` spread their action over the whole render.
+short one. `stay` and its kin spread their action over the whole render.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from cleanplate.bench.scenery.actors import Ball, Color, Mirrored
-from cleanplate.bench.scenery.layers import Matrix, move, scale, tilt, turn
+from cleanplate.bench.scenery.actors import Ball, Color, Mirrored, Walker
+from cleanplate.bench.scenery.layers import Matrix, PlaneLayer, move, scale, tilt, turn
 from cleanplate.bench.scenery.props import cloth, pond
 from cleanplate.bench.scenery.stage import SWEEP_FRAMES, SceneSpec, Shot, Stage, sweep
 from cleanplate.bench.scenery.waves import ClothLayer, WaterLayer
@@ -69,14 +69,30 @@ def _stay(s: Stage, _: int) -> Shot:
     return Shot(layers=(s.world("street", _still),), actors=(s.walker(lambda t: 0.45 + _way_out(s, t)),))
 
 
+_STAY_WIDE = 1.27
+"the camera travels by a quarter of the picture's width in the whole render"
+
+
 def _stay_pan(s: Stage, _: int) -> Shot:
-    wide = 1.27  # the camera travels by a quarter of the picture's width in the whole render
+    return Shot(layers=(_slow_street(s),), actors=(_waiting(s),))
+
+
+def _stay_parallax(s: Stage, _: int) -> Shot:
+    wide = 1.02 + (_STAY_WIDE - 1.02) * 2.6  # as in `parallax`
+    return Shot(layers=(_slow_street(s), s.near(s.pan(wide, frames=s.frames), wide=wide)), actors=(_waiting(s),))
+
+
+def _slow_street(s: Stage) -> PlaneLayer:
+    return s.world("street", s.pan(_STAY_WIDE, frames=s.frames), wide=_STAY_WIDE)
+
+
+def _waiting(s: Stage) -> Walker:
+    """Somebody who stands in the slow street and leaves in the last frames."""
 
     def place(t: int) -> float:
-        return 0.55 - (wide - 1.02) * (sweep(t, s.frames) - 0.5)
+        return 0.55 - (_STAY_WIDE - 1.02) * (sweep(t, s.frames) - 0.5)
 
-    walker = s.walker(lambda t: place(t) + _way_out(s, t), walked=lambda t: _way_out(s, t))
-    return Shot(layers=(s.world("street", s.pan(wide, frames=s.frames), wide=wide),), actors=(walker,))
+    return s.walker(lambda t: place(t) + _way_out(s, t), walked=lambda t: _way_out(s, t))
 
 
 def _way_out(s: Stage, t: int) -> float:
@@ -218,6 +234,9 @@ SCENES: dict[str, SceneSpec] = {
     ),
     "stay": SceneSpec(summary="still camera, somebody stands still and leaves in the last frames alone", stage=_stay),
     "stay-pan": SceneSpec(summary="the same under a slow pan", stage=_stay_pan),
+    "stay-parallax": SceneSpec(
+        summary="the same again, and trunks and bushes pass before the street, faster", stage=_stay_parallax
+    ),
     "van": SceneSpec(summary="still camera, still logo, a van drives through behind it", stage=_van),
     "crowd": SceneSpec(summary="slow pan, two people cross each other", stage=_crowd),
     "behind": SceneSpec(

@@ -1,0 +1,184 @@
+"""What frames from far away show of a hole: each registered to the frame directly, judged by the rim, and mixed in.
+
+A chain of flow through hundreds of frames drifts; one plane between two frames does not. So each reference is carried
+over by the camera's path, refined on what both frames show (`motion/register.py`), its light fitted to the frame's, and
+what is left of a difference at the hole's rim is spread inward: as a correction, and as how far to trust it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from cleanplate.base.types import Reference
+from cleanplate.motion.complete import harmonic
+from cleanplate.motion.dis import DisFlow
+from cleanplate.motion.layers import second_layer
+from cleanplate.motion.register import Plane, register
+from cleanplate.paint.judge import V_FLOOR, V_POWER
+from cleanplate.paint.looks import bounds, look
+from cleanplate.paint.sampling import DEEP
+from cleanplate.paint.smooth import CONTEXT_PX
+
+TRUST = 7.5  # weight exp(TRUST) (V + V_FLOOR)^-V_POWER, that of the smooth fill being 1
+LEAST_AGREED = 0.3  # of the points both frames show that must follow the plane
+BAND_PX = 3  # of 240: the rim that judges
+LIGHT_PX = 24  # of 240: the surroundings that the light is fitted to
+LIGHT_LEVELS = 20.0  # a difference of so many levels of 255 at the rim is half believed to be one of light
+GAIN_LIMITS = (0.5, 2.0)
+FEWEST_SAMPLES = 50
+
+
+@dataclass(kw_only=True, eq=False)
+class _Prepared:
+    """A reference as it is looked at."""
+
+    reference: Reference
+    gray: NDArray[np.uint8]  # at the working scale
+    known: NDArray[np.bool_]
+    visible: NDArray[np.float32]  # (h, w) at full size: 1 = may be copied
+
+
+class FarSight:
+    """The references of one clip. Several threads may ask for layers at a time."""
+
+    def __init__(self, references: Sequence[Reference], scale: int, unit: float) -> None:
+        """`scale`: how many times smaller the working pictures are; `unit`: their full frame's height / 240."""
+        self._scale = scale
+        self._unit = unit
+        self._prepared = [self._prepare(reference) for reference in references]
+        self._local = threading.local()  # DIS keeps buffers: one a thread
+        self._matched: dict[tuple[int, int], list[Plane]] = {}
+
+    def _prepare(self, reference: Reference) -> _Prepared:
+        rows, columns = (-(-side // self._scale) for side in reference.hole.shape)
+        gray, masked = look(reference.image, reference.hole, self._scale, rows, columns)
+        near = cv2.dilate(reference.hole.view(np.uint8), np.ones((3, 3), np.uint8))
+        return _Prepared(reference=reference, gray=gray, known=~masked, visible=np.asarray(1 - near, np.float32))
+
+    def mix(
+        self,
+        t: int,
+        image: NDArray[Any],
+        hole: NDArray[np.bool_],
+        gray: NDArray[np.uint8],
+        masked: NDArray[np.bool_],
+        corner_xy: tuple[int, int],
+        out: NDArray[np.float32],
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Mix what the references show of frame `t` into `out` (h, w, 3), 0-255.
+
+        Returns the weight it has now (h, w), and how much of that is invented: the smooth fill, painted references.
+        `image` (H, W, 3), `hole` (H, W); `gray`, `masked`: the frame at the working scale; `out`: the part of the frame
+        from `corner_xy` on, filled smoothly, which weighs 1.
+        """
+        weight = np.ones(out.shape[:2], np.float32)
+        invented = weight.copy()
+        for n, one in enumerate(self._prepared):
+            if not one.reference.needed[t]:
+                continue
+            for plane in self._match(n, t, gray, ~masked):
+                added = self._add(one, plane, image, hole, corner_xy, out, weight)
+                if one.reference.is_painted:
+                    invented += added
+        return weight, invented
+
+    def _match(self, n: int, t: int, gray: NDArray[np.uint8], known: NDArray[np.bool_]) -> list[Plane]:
+        """What takes points of frame `t` to the n-th reference, at full size: the planes of one layer or two; or none.
+
+        `gray`, `known` (h, w): the frame at the working scale.
+        """
+        if (n, t) not in self._matched:
+            if not hasattr(self._local, "dis"):
+                self._local.dis = DisFlow(finest_scale=1, stride_px=4, refinements=0)
+            dis, one, s = self._local.dis, self._prepared[n], self._scale
+            enlarge = np.array([[s, 0, (s - 1) / 2], [0, s, (s - 1) / 2], [0, 0, 1]])
+            shrink = np.linalg.inv(enlarge)
+            match = register(dis, gray, known, one.gray, one.known, shrink @ one.reference.planes[t] @ enlarge)
+            planes = []
+            if match.agreed >= LEAST_AGREED:
+                second = second_layer(dis, gray, known, one.gray, one.known, match.plane, self._unit)
+                planes = [match.plane] if second is None else [match.plane, second]
+            self._matched[n, t] = [enlarge @ plane @ shrink for plane in planes]
+        return self._matched[n, t]
+
+    def _add(
+        self,
+        one: _Prepared,
+        plane: Plane,
+        image: NDArray[Any],
+        hole: NDArray[np.bool_],
+        corner_xy: tuple[int, int],
+        out: NDArray[np.float32],
+        weight: NDArray[np.float32],
+    ) -> NDArray[np.float32]:
+        """Mix one reference in, carried over by `plane`; returns the weight it came with (h, w)."""
+        x0, y0, x1, y1 = bounds(hole, max(round(LIGHT_PX * self._unit * self._scale), CONTEXT_PX))
+        part, size = np.s_[y0:y1, x0:x1], (x1 - x0, y1 - y0)
+        shifted = plane @ np.array([[1, 0, x0], [0, 1, y0], [0, 0, 1]])
+        levels = np.float32(DEEP if image.dtype == np.uint16 else 1)
+        shown = _carried(one.reference.image, shifted, size, cv2.INTER_LANCZOS4).astype(np.float32) / levels
+        visible = _carried(one.visible, shifted, size, cv2.INTER_LINEAR)
+        given, inside = image[part].astype(np.float32) / levels, hole[part]
+        both = ~inside & (visible > 0.999)
+        if np.count_nonzero(both) < FEWEST_SAMPLES:
+            return np.zeros_like(weight)
+        shown = _relit(shown, given, both)
+        verdict = self._judged(shown - given, both, inside)
+        trust = np.exp(TRUST) * (np.maximum(verdict[..., 3], 0) + V_FLOOR) ** -V_POWER
+        shown -= verdict[..., :3]
+        trust *= np.clip(2 * cv2.blur(np.where(visible > 0.999, 1.0, 0.0).astype(np.float32), (3, 3)) - 1, 0, 1)
+        cx, cy = corner_xy[0] - x0, corner_xy[1] - y0  # `out` reaches less far
+        mine = np.s_[cy : cy + out.shape[0], cx : cx + out.shape[1]]
+        added = trust[mine]
+        out += (added / (weight + added))[..., None] * (shown[mine] - out)
+        weight += added
+        return np.asarray(added, np.float32)
+
+    def _judged(
+        self, residual: NDArray[np.float32], both: NDArray[np.bool_], inside: NDArray[np.bool_]
+    ) -> NDArray[np.float32]:
+        """Mean residual (3) and mean square (1) at the hole's rim, spread harmonically over all: (h, w, 4)."""
+        cell = 2 * self._scale
+        band = round(BAND_PX * self._unit * self._scale)
+        side = 2 * max(band, 1) + 1
+        rim = both & (cv2.dilate(inside.view(np.uint8), np.ones((side, side), np.uint8)) > 0)
+        square = (residual**2).mean(-1, keepdims=True)
+        # What differs much is another thing, not other light: it says nothing of by how much to correct.
+        told = np.concatenate([residual / (1 + square / LIGHT_LEVELS**2), square], -1) * rim[..., None]
+        height, width = inside.shape
+        size = max(width // cell, 1), max(height // cell, 1)
+        hits = cv2.resize(rim.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+        mean = cv2.resize(told, size, interpolation=cv2.INTER_AREA) / np.maximum(hits, 1e-6)[..., None]
+        spread = harmonic(np.asarray(mean, np.float32), hits > 0.01, default=0)
+        return np.asarray(cv2.resize(spread, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def _carried(picture: NDArray[Any], plane: Plane, size: tuple[int, int], how: int) -> NDArray[Any]:
+    return np.asarray(cv2.warpPerspective(picture, plane, size, flags=how | cv2.WARP_INVERSE_MAP))
+
+
+def _relit(shown: NDArray[np.float32], given: NDArray[np.float32], both: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """`shown` with the gain and offset of each channel by which it comes nearest to `given` where both are known."""
+    step = max(1, int(np.count_nonzero(both)) // 4000)
+    a, b = shown[both][::step].astype(np.float64), given[both][::step].astype(np.float64)
+    out = np.empty_like(shown)
+    for c in range(3):
+        gain, offset = 1.0, float(np.median(b[:, c] - a[:, c]))
+        for _ in range(3):
+            left = np.abs(gain * a[:, c] + offset - b[:, c])
+            good = left <= max(2.5 * float(np.median(left)), 1.0)
+            x, y = a[good, c], b[good, c]
+            spread = float(((x - x.mean()) ** 2).sum())
+            gain = float(((x - x.mean()) * (y - y.mean())).sum()) / spread if spread > 25 * len(x) else 1.0
+            if not GAIN_LIMITS[0] <= gain <= GAIN_LIMITS[1]:
+                gain = 1.0
+            offset = float(np.median(y - gain * x))
+        out[..., c] = gain * shown[..., c] + offset
+    return out
