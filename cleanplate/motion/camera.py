@@ -1,10 +1,15 @@
 """The motion of the camera between two frames, as far as one plane can tell it."""
 
+# numba's types do not see through **KERNEL
+# mypy: disable-error-code="untyped-decorator"
+
 from __future__ import annotations
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from cleanplate.motion.kernels import KERNEL
 
 ROUNDS = 10  # of reweighting; the fit has settled to under 0.01 px after six on real flow
 
@@ -46,7 +51,7 @@ def _fit(source: NDArray[np.float64], target: NDArray[np.float64], sigma: float,
     return plane
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(**KERNEL)
 def _normal_equations(
     source: NDArray[np.float64], target: NDArray[np.float64], weights: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -74,7 +79,7 @@ def _normal_equations(
     return left, right
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(**KERNEL)
 def _residuals(
     source: NDArray[np.float64], target: NDArray[np.float64], plane: NDArray[np.float64]
 ) -> NDArray[np.float64]:

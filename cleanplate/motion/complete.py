@@ -3,11 +3,16 @@
 Used for the flow inside a hole, for the smooth fill of pictures, and for spreading what the rim of a hole tells.
 """
 
+# numba's types do not see through **KERNEL
+# mypy: disable-error-code="untyped-decorator"
+
 from __future__ import annotations
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from cleanplate.motion.kernels import KERNEL
 
 OMEGA = 1.5  # over-relaxation; larger overshoots in the few sweeps each level gets
 SWEEPS = 6  # per level: the level below has already settled everything longer than two samples
@@ -37,7 +42,7 @@ def harmonic(
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(**KERNEL)
 def _halve(values: NDArray[np.float32], known: NDArray[np.bool_]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     height, width, channels = values.shape
     out = np.zeros(((height + 1) // 2, (width + 1) // 2, channels), np.float32)
@@ -58,7 +63,7 @@ def _halve(values: NDArray[np.float32], known: NDArray[np.bool_]) -> tuple[NDArr
     return out, out_known
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(**KERNEL)
 def enlarge(coarse: NDArray[np.float32], fine: NDArray[np.float32], known: NDArray[np.bool_]) -> None:
     """Bilinear, from half as many samples each way into what is not known of `fine` (H, W, C)."""
     height, width, channels = fine.shape
@@ -80,7 +85,7 @@ def enlarge(coarse: NDArray[np.float32], fine: NDArray[np.float32], known: NDArr
                 fine[y, x, c] = top + wy * (low - top)
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(**KERNEL)
 def _relax(values: NDArray[np.float32], known: NDArray[np.bool_], sweeps: int, omega: float) -> None:
     height, width, channels = values.shape
     step = np.float32(omega)

@@ -1,5 +1,8 @@
 """Completing a field that leans on guesses: the screened Laplace equation, by a pyramid and over-relaxation."""
 
+# numba's types do not see through **KERNEL
+# mypy: disable-error-code="untyped-decorator"
+
 from __future__ import annotations
 
 import numba
@@ -7,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cleanplate.motion.complete import OMEGA, enlarge
+from cleanplate.motion.kernels import KERNEL
 
 SWEEPS = 4  # per level: the level below has already settled everything longer than two samples
 SETTLES = np.float32(1)  # a pull from which on a few sweeps settle a sample, wherever they start
@@ -36,7 +40,7 @@ def lean(values: NDArray[np.float32], pull: NDArray[np.float32]) -> NDArray[np.f
     return solved
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(**KERNEL)
 def _halve(values: NDArray[np.float32], pull: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Half as many samples each way. A level's gradients weigh the same as the finer one's, so pulls add up."""
     height, width, channels = values.shape
@@ -56,7 +60,7 @@ def _halve(values: NDArray[np.float32], pull: NDArray[np.float32]) -> tuple[NDAr
     return out, out_pull
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(**KERNEL)
 def _relax(
     values: NDArray[np.float32], wish: NDArray[np.float32], pull: NDArray[np.float32], sweeps: int, omega: float
 ) -> None:

@@ -15,6 +15,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from cleanplate.motion.kernels import KERNEL
+
 PATCH_PX = 10
 STRIDE_PX = 4
 LOOK_PX = 3  # every how many samples it is asked whether a patch is wanted: finer than the rim is wide
@@ -45,7 +47,7 @@ def rim_flow(
     return found
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(**KERNEL)
 def _descend(source, target, source_hidden, target_hidden, guess, wanted, flow, weight):  # type: ignore[no-untyped-def]
     height, width = source.shape
     xs, ys = np.zeros(PATCH_PX**2, np.int64), np.zeros(PATCH_PX**2, np.int64)
@@ -81,7 +83,7 @@ def _descend(source, target, source_hidden, target_hidden, guess, wanted, flow, 
                 weight[y, x] += share
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(**KERNEL)
 def _descend_one(source, target, target_hidden, xs, ys, u0, v0):  # type: ignore[no-untyped-def]
     """Where a patch goes by its known samples, and the mean square of what remains, its mean taken off; -1 = lost."""
     height, width = source.shape

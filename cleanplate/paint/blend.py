@@ -12,11 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cleanplate.base.types import INVENTED, SEEN
+from cleanplate.motion.kernels import KERNEL
 from cleanplate.paint.judge import Candidates
 from cleanplate.paint.sampling import DEEP, sample
-from cleanplate.paint.trace import GRID_PX, Tracks, is_visible, locate
+from cleanplate.paint.trace import GRID_PX, Tracks, locate
 
 UNSEEN_FROM, UNSEEN_TO = 0.5, 0.8  # the smooth fill's share from which on, and at which wholly, a sample is unseen
+NEW, UNCLEAR = -1, -2  # instead of a number of sources
 NEGLIGIBLE = 0.05  # a smaller share of the weight is not worth sampling for
 SAME_PX2 = 0.1  # two candidates that lie closer (squared working pixels) are one: sampled once, sharper and quicker
 
@@ -50,7 +52,7 @@ def blend(
     )  # fmt: skip
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@numba.njit(inline="always", **KERNEL)
 def _corners(a, b, c, d, field, n, top, low, left, right, channel):  # type: ignore[no-untyped-def]
     """A channel of one candidate's field between four cells."""
     return (
@@ -61,13 +63,13 @@ def _corners(a, b, c, d, field, n, top, low, left, right, channel):  # type: ign
     )
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@numba.njit(inline="always", **KERNEL)
 def _between(a, b, c, d, weight, n, top, low, left, right):  # type: ignore[no-untyped-def]
     """The weight of one candidate between four cells."""
     return a * weight[n, top, left] + b * weight[n, top, right] + c * weight[n, low, left] + d * weight[n, low, right]
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@numba.njit(inline="always", **KERNEL)
 def _cell(at, last):  # type: ignore[no-untyped-def]
     """The cell before a place, the one after it, and how far it is between them."""
     at = min(max(at, 0.0), last)
@@ -75,12 +77,26 @@ def _cell(at, last):  # type: ignore[no-untyped-def]
     return before, min(before + 1, int(last)), np.float32(at - before)
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(inline="always", **KERNEL)
+def _is_clear(masked, s, x, y, off):  # type: ignore[no-untyped-def]
+    """Whether a place in frame `s` and what lies up to `off` px (half a sample) around it are known there."""
+    height, width = masked.shape[1:]
+    if not (x >= off and y >= off and x + off <= width - 1 and y + off <= height - 1):
+        return False
+    hidden = False
+    for j in range(int(y - off), min(int(y + off) + 2, height)):
+        for i in range(int(x - off), min(int(x + off) + 2, width)):
+            hidden |= masked[s, j, i]
+    return not hidden
+
+
+@numba.njit(**KERNEL)
 def _gather(  # type: ignore[no-untyped-def]
-    paths, ways, hypotheses, x0, y0, frame, xy, risk, weight, x, y, before, weights, sources, groups, places
+    paths, ways, hypotheses, x0, y0, frame, xy, risk, weight, x, y, off, before, weights, sources, groups, places
 ):
     """The sources of a working-scale point: how many different ones, their frames in `sources`, `places` in them.
 
+    `off`: samples so far to its sides (px) look around the same places; `UNCLEAR` if one of them is hidden there.
     `before`: the weight of what is there already. `groups` says which of them each candidate belongs to; -1 = it is
     not worth sampling for.
     """
@@ -102,12 +118,14 @@ def _gather(  # type: ignore[no-untyped-def]
         s, sx, sy, _, _ = locate(paths, ways[n], hypotheses[n], x0, y0, frame, xy, risk, n, x, y)
         if s < 0:
             continue
+        if off > 0 and not _is_clear(paths[0], s, sx, sy, off):
+            return UNCLEAR
         if found and s == sources[found - 1]:
             px, py = places[found - 1, 0], places[found - 1, 1]
             if (sx - px) ** 2 + (sy - py) ** 2 < SAME_PX2:
                 share = weights[n] / (sum_of_last + weights[n])
                 mx, my = px + share * (sx - px), py + share * (sy - py)
-                if is_visible(paths[0], s, mx, my):
+                if _is_clear(paths[0], s, mx, my, off):
                     places[found - 1, 0], places[found - 1, 1] = mx, my
                     sum_of_last += weights[n]
                     groups[n] = found - 1
@@ -119,29 +137,39 @@ def _gather(  # type: ignore[no-untyped-def]
     return found
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(**KERNEL)
 def _blend(  # type: ignore[no-untyped-def]
     images, t, hole, paths, scale, ways, hypotheses, x0, y0, frame, xy, risk, verdict, weight, light,
     out_x, out_y, out, before, invented, origin, unseen,
 ):  # fmt: skip
-    """Places are found once for each working sample: what it covers at full size lies around there likewise."""
+    """Places are found once for a block, a working sample or 2 x 2 of them: what it covers lies around it alike."""
     count, rows, columns = frame.shape
     height, width = hole.shape
     unit = np.float32(1.0 / DEEP if images.itemsize == 2 else 1.0)
-    cell, middle = GRID_PX * scale, 0.5 * (scale - 1)
+    per = GRID_PX if scale == 1 else 1
+    block, cell = per * scale, GRID_PX * scale
+    off, at_x, at_y, is_single = 0.5 * (per - 1), 0.0, 0.0, False
     weights, shares = np.zeros(count, np.float32), np.zeros(count, np.float32)
     sources, groups, places = np.zeros(count, np.int64), np.zeros(count, np.int64), np.zeros((count, 2))
-    for j in range(GRID_PX * y0, GRID_PX * (y0 + rows)):
-        for i in range(GRID_PX * x0, GRID_PX * (x0 + columns)):
-            found = -1
-            for y in range(j * scale, min((j + 1) * scale, height)):
+    for j in range(GRID_PX // per * y0, GRID_PX // per * (y0 + rows)):
+        for i in range(GRID_PX // per * x0, GRID_PX // per * (x0 + columns)):
+            found = NEW
+            for y in range(j * block, min((j + 1) * block, height)):
                 top, low, v = _cell((y + 0.5) / cell - 0.5 - y0, rows - 1.0)
-                for x in range(i * scale, min((i + 1) * scale, width)):
+                for x in range(i * block, min((i + 1) * block, width)):
                     if not hole[y, x]:
                         continue
-                    if found < 0:
+                    if found == NEW:
+                        at_x, at_y = per * i + off, per * j + off
                         found = _gather(
-                            paths, ways, hypotheses, x0, y0, frame, xy, risk, weight, i, j,
+                            paths, ways, hypotheses, x0, y0, frame, xy, risk, weight, at_x, at_y, off,
+                            before[y - out_y, x - out_x], weights, sources, groups, places,
+                        )  # fmt: skip
+                        is_single = found == UNCLEAR
+                    if is_single:
+                        at_x, at_y = float(x), float(y)
+                        found = _gather(
+                            paths, ways, hypotheses, x0, y0, frame, xy, risk, weight, at_x, at_y, 0.0,
                             before[y - out_y, x - out_x], weights, sources, groups, places,
                         )  # fmt: skip
                     left, right, u = _cell((x + 0.5) / cell - 0.5 - x0, columns - 1.0)
@@ -155,17 +183,15 @@ def _blend(  # type: ignore[no-untyped-def]
                     for n in range(count):
                         if groups[n] < 0:
                             continue
-                        w = weights[n]
-                        if scale > 1:
-                            w = _between(p, q, k, m, weight, n, top, low, left, right)
+                        w = _between(p, q, k, m, weight, n, top, low, left, right)
                         r -= w * _corners(p, q, k, m, verdict, n, top, low, left, right, 0)
                         g -= w * _corners(p, q, k, m, verdict, n, top, low, left, right, 1)
                         b -= w * _corners(p, q, k, m, verdict, n, top, low, left, right, 2)
                         shares[groups[n]] += w
                         kept += w
                     for n in range(found):
-                        px = (places[n, 0] + 0.5) * scale - 0.5 + (x - i * scale - middle)
-                        py = (places[n, 1] + 0.5) * scale - 0.5 + (y - j * scale - middle)
+                        px = (places[n, 0] + 0.5) * scale - 0.5 + (x - (at_x + 0.5) * scale + 0.5)
+                        py = (places[n, 1] + 0.5) * scale - 0.5 + (y - (at_y + 0.5) * scale + 0.5)
                         s = sources[n]
                         colour = sample(images, s, px, py)
                         r += shares[n] * unit * colour[0] * light[t, 0] / light[s, 0]

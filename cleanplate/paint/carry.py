@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cleanplate.base.types import Box
+from cleanplate.motion.kernels import KERNEL
 from cleanplate.motion.lean import KNOWN, lean
 from cleanplate.paint.looks import bounds
 from cleanplate.paint.trace import FLOW_STEP_PX
@@ -159,7 +160,7 @@ def _complete(
     flow[y0:y1, x0:x1] = np.clip(steps, -MOST_STEPS, MOST_STEPS).astype(np.int16)
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@numba.njit(inline="always", **KERNEL)
 def _shift(plane, x, y):  # type: ignore[no-untyped-def]
     """By how much a plane's motion takes (x, y) away."""
     depth = plane[2, 0] * x + plane[2, 1] * y + 1.0
@@ -169,7 +170,7 @@ def _shift(plane, x, y):  # type: ignore[no-untyped-def]
     )
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(**KERNEL)
 def _write(flow, known, plane, sign, x0, y0, left, top, motion, trust):  # type: ignore[no-untyped-def]
     rows, columns = flow.shape[:2]
     for j in range(rows):
@@ -181,7 +182,7 @@ def _write(flow, known, plane, sign, x0, y0, left, top, motion, trust):  # type:
                 trust[top + j, left + i] = 1
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(**KERNEL)
 def _land(motion, trust, x0, y0, plane, next_x0, next_y0, out, out_trust):  # type: ignore[no-untyped-def]
     """Carry motions to where they lead: the mean of what lands on a place, by its trust."""
     rows, columns = out_trust.shape
@@ -214,7 +215,7 @@ def _land(motion, trust, x0, y0, plane, next_x0, next_y0, out, out_trust):  # ty
                 out_trust[j, i] *= DECAY / (weight[j, i] * (1 + apart / APART_PX2))
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(**KERNEL)
 def _agree(motion, trust, told):  # type: ignore[no-untyped-def]
     """What past and future say together: puts motion forward in time, and its trust, where the future's were `told`."""
     for j in range(trust.shape[0]):
@@ -230,7 +231,7 @@ def _agree(motion, trust, told):  # type: ignore[no-untyped-def]
             told[j, i, 2] = np.rint((a + b) / (1 + 4 * a * b * apart / ((a + b) ** 2 * APART_PX2)) / TRUST_STEP)
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(**KERNEL)
 def _wishes(told, plane, sign, x0, y0):  # type: ignore[no-untyped-def]
     """From motions against the plane to flow (h, w, 2), and its pull (h, w)."""
     rows, columns = told.shape[:2]

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cleanplate.motion.complete import harmonic
+from cleanplate.motion.kernels import KERNEL
 from cleanplate.paint.sampling import DEEP, sample
 from cleanplate.paint.trace import CARRIED, CLOSE, FLOW, GRID_PX, PLANE, SECOND, Tracks, Trail, locate
 
@@ -110,7 +111,7 @@ def _fade(found: NDArray[np.bool_], needed: NDArray[np.float32]) -> NDArray[np.f
     return np.asarray(faded, np.float32)
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(**KERNEL)
 def _ring(images, t, hole, paths, scale, way, hypothesis, x0, y0, frame, xy, risk, n, light):  # type: ignore[no-untyped-def]
     """Residual (3) and mean square (1) of a candidate in the ring's cells (rows, columns, 4), and their samples."""
     rows, columns = frame.shape[1:]

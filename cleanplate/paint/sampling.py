@@ -8,12 +8,14 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+from cleanplate.motion.kernels import KERNEL
+
 DEEP = 257.0  # full-scale uint16 to the 0-255 scale
 SHARPNESS = -0.7  # slope of the cubic at its first zero; -0.5 (Catmull-Rom) loses 0.1 dB, as mixing blurs
 MID_GRAY = 127.5  # where no frame shows anything at all
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@numba.njit(inline="always", **KERNEL)
 def _cubic(u):  # type: ignore[no-untyped-def]
     """The weights of four neighbours for a point a fraction `u` past the second."""
     a, v = np.float32(SHARPNESS), np.float32(1) - u
@@ -26,12 +28,21 @@ def _cubic(u):  # type: ignore[no-untyped-def]
     )
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(**KERNEL)
 def sample(images, s, x, y):  # type: ignore[no-untyped-def]
     """The colour of frame `s` at (x, y), bicubic, in the images' own numbers. All in float32: half the time."""
     height, width = images.shape[1:3]
     left, top = int(np.floor(x)), int(np.floor(y))
     wx, wy = _cubic(np.float32(x - left)), _cubic(np.float32(y - top))
+    if 1 <= left < width - 2 and 1 <= top < height - 2:  # side by side in memory: half the time
+        r = g = b = np.float32(0)
+        for j in range(4):
+            for k in range(4):
+                w = wy[j] * wx[k]
+                r += w * np.float32(images[s, top - 1 + j, left - 1 + k, 0])
+                g += w * np.float32(images[s, top - 1 + j, left - 1 + k, 1])
+                b += w * np.float32(images[s, top - 1 + j, left - 1 + k, 2])
+        return r, g, b
     x0, x1 = min(max(left - 1, 0), width - 1), min(max(left, 0), width - 1)
     x2, x3 = min(max(left + 1, 0), width - 1), min(max(left + 2, 0), width - 1)
     colour = (np.float32(0), np.float32(0), np.float32(0))
@@ -46,7 +57,7 @@ def sample(images, s, x, y):  # type: ignore[no-untyped-def]
     return colour
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@numba.njit(inline="always", **KERNEL)
 def _taps(a, b, c, d, images, s, y, x0, x1, x2, x3, channel):  # type: ignore[no-untyped-def]
     return (
         a * np.float32(images[s, y, x0, channel])

@@ -17,9 +17,10 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from cleanplate.motion.kernels import KERNEL
 from cleanplate.paint.looks import bounds
 from cleanplate.paint.sampling import sample
-from cleanplate.paint.trace import Tracks, step
+from cleanplate.paint.trace import GRID_PX, Tracks, step
 
 MISS_PX2 = 1.0  # of 240, squared: a neighbour counts by exp(-E / (2 * this)), E the forward-backward error of the way
 LEAST_WEIGHT = 0.03  # a smaller one is not worth sampling for
@@ -63,30 +64,34 @@ def steady(
         ready = list(zip(batch, filtered, strict=True))
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(**KERNEL)
 def _filter(  # type: ignore[no-untyped-def]
     painted, hole, t, first, paths, hypothesis, share, spread, scale, light, x0, y0, out, top
 ):
-    """Ways are found once for each working sample, as in `blend`."""
+    """Ways are found once for a block, as in `blend`."""
     flows, places, planes = paths[1:]
     height, width = hole.shape
     rows, columns = out.shape[:2]
-    middle = 0.5 * (scale - 1)
+    per = GRID_PX if scale == 1 else 1
+    block = per * scale
+    middle, off = 0.5 * (block - 1), 0.5 * (per - 1)
     far = np.zeros((2, 3))  # of each way: right and down by (full-size px), weight
-    for j in range(y0 // scale, (y0 + rows - 1) // scale + 1):
-        for i in range(x0 // scale, (x0 + columns - 1) // scale + 1):
+    for j in range(y0 // block, (y0 + rows - 1) // block + 1):
+        for i in range(x0 // block, (x0 + columns - 1) // block + 1):
             is_found = False
-            for y in range(max(j * scale, y0), min((j + 1) * scale, y0 + rows)):
-                for x in range(max(i * scale, x0), min((i + 1) * scale, x0 + columns)):
+            for y in range(max(j * block, y0), min((j + 1) * block, y0 + rows)):
+                for x in range(max(i * block, x0), min((i + 1) * block, x0 + columns)):
                     if not hole[y, x]:
                         continue
                     for way in range(0 if is_found else 2):
                         pair, n = t - way, t + 1 - 2 * way
                         far[way, 2] = 0
                         if n >= first and n < first + len(painted) and places[pair, 3] > 0:
-                            nx, ny, missed, _ = step(flows, places[pair], planes[pair], way, hypothesis, i, j)
-                            far[way, 0] = (nx + 0.5) * scale - 0.5 - (i * scale + middle)
-                            far[way, 1] = (ny + 0.5) * scale - 0.5 - (j * scale + middle)
+                            nx, ny, missed, _ = step(
+                                flows, places[pair], planes[pair], way, hypothesis, per * i + off, per * j + off
+                            )
+                            far[way, 0] = (nx + 0.5) * scale - 0.5 - (i * block + middle)
+                            far[way, 1] = (ny + 0.5) * scale - 0.5 - (j * block + middle)
                             far[way, 2] = share * np.exp(-missed / (2 * spread))
                     is_found = True
                     total = np.float32(1)

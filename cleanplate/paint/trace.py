@@ -17,6 +17,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from cleanplate.motion.kernels import KERNEL
+
 FLOW_STEP_PX = 1 / 128  # flow is kept as int16 in these steps: +-256 px in half the memory of float32
 GRID_PX = 2  # every second point is followed, the others lie between; 1 gives the same picture at four times the price
 FOLLOW_FRAMES = 30  # how far a point between nodes is followed on by itself
@@ -110,7 +112,7 @@ def nodes(masked: NDArray[np.bool_]) -> tuple[int, int, int, int]:
     return x0, y0, int(xs[-1]) // GRID_PX + 2 - x0, int(ys[-1]) // GRID_PX + 2 - y0
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@numba.njit(inline="always", **KERNEL)
 def _move(flows, place, planes, way, hypothesis, x, y):  # type: ignore[no-untyped-def]
     """Where (x, y) lies one frame on."""
     if hypothesis == PLANE:
@@ -135,7 +137,7 @@ def _move(flows, place, planes, way, hypothesis, x, y):  # type: ignore[no-untyp
     return x + dx * FLOW_STEP_PX, y + dy * FLOW_STEP_PX
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(inline="always", **KERNEL)
 def step(flows, place, planes, way, hypothesis, x, y):  # type: ignore[no-untyped-def]
     """Where (x, y) lies one frame on, its forward-backward error (px^2) and how far flow and plane part (px)."""
     nx, ny = _move(flows, place, planes, way, hypothesis, x, y)
@@ -144,7 +146,7 @@ def step(flows, place, planes, way, hypothesis, x, y):  # type: ignore[no-untype
     return nx, ny, (bx - x) ** 2 + (by - y) ** 2, np.sqrt((ox - nx) ** 2 + (oy - ny) ** 2)
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(inline="always", **KERNEL)
 def is_visible(masked, t, x, y):  # type: ignore[no-untyped-def]
     """Whether all four samples around a point are known in frame `t`, by masks (T, h, w)."""
     height, width = masked.shape[1:]
@@ -155,7 +157,7 @@ def is_visible(masked, t, x, y):  # type: ignore[no-untyped-def]
     return not (masked[t, top, left] or masked[t, top, right] or masked[t, low, left] or masked[t, low, right])
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(**KERNEL)
 def locate(paths, way, hypothesis, x0, y0, frame, xy, risk, n, x, y):  # type: ignore[no-untyped-def]
     """Frame, x, y, error and doubt of the source of a working-scale point, from the nodes around it.
 
@@ -236,7 +238,7 @@ def locate(paths, way, hypothesis, x0, y0, frame, xy, risk, n, x, y):  # type: i
     return best, best_x, best_y, best_error, best_doubt
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(**KERNEL)
 def _advance(  # type: ignore[no-untyped-def]
     paths, t, way, hypothesis, target, limit,
     x0, y0, frame, xy, risk, next_x0, next_y0, next_frame, next_xy, next_risk,
