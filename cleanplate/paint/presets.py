@@ -33,7 +33,7 @@ PRESETS = {
         dis_finest_scale=1, dis_stride_px=5, dis_descents=8, context_px=100, is_carried=False, looks=1, beyond_frames=1
     ),
     "balanced": Preset(
-        dis_finest_scale=0, dis_stride_px=6, dis_descents=6, context_px=140, is_carried=True, looks=1, beyond_frames=1
+        dis_finest_scale=0, dis_stride_px=6, dis_descents=8, context_px=140, is_carried=True, looks=1, beyond_frames=1
     ),
     "best": Preset(
         dis_finest_scale=0, dis_stride_px=5, dis_descents=16, context_px=140, is_carried=True, looks=2, beyond_frames=12

@@ -55,12 +55,13 @@ def run_measured(words: Sequence[str], *, interval_seconds: float = INTERVAL_SEC
             process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=output, stderr=errors)
         except OSError as error:
             raise FailedError(f"'{words[0]}' could not be started ({error.strerror}); check the path") from error
-        tree = _Tree(process.pid, interval_seconds)
+        tree: _Tree | None = None
         try:
+            tree = _Tree(process.pid, interval_seconds)
             process.wait()
             seconds = time.perf_counter() - start
-        finally:
-            tree.end()
+        finally:  # Ctrl-C may come before the tree is watched
+            (tree or _Tree(process.pid, interval_seconds)).end()
             process.wait()
         printed, complaints = _text(output), _text(errors)
     if process.returncode != 0:
