@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from cleanplate.bench.synth import Scene, render
-from cleanplate.motion.complete import harmonic
-from cleanplate.motion.lean import KNOWN, lean
+from cleanplate.motion.complete import KNOWN, harmonic, lean
 from cleanplate.motion.rim import rim_flow
 from cleanplate.paint.presets import PRESETS
 from cleanplate.paint.trace import CARRIED, FLOW, FLOW_STEP_PX, Tracks

@@ -12,7 +12,7 @@ from cleanplate.motion.coverage import FAR, NEAR, NEVER, Coverage, Grid
 from cleanplate.motion.glance import needs_survey
 from cleanplate.motion.layers import second_layer
 from cleanplate.motion.register import register, through
-from cleanplate.motion.small import small_flow
+from cleanplate.motion.small import view_flow
 from cleanplate.motion.survey import ShotSurvey, Survey, Surveyor
 
 SIZE = {"width_px": 256, "height_px": 144}
@@ -118,8 +118,8 @@ def test_nothing_is_looked_for_where_all_is_seen_nearby():
 def test_pictures_that_have_nothing_in_common_are_not_brought_together():
     one, other = (luma(film(name, 1).sample(0).image) for name in ("pan", "zoom"))
     known = np.ones(one.shape, np.bool_)
-    assert register(small_flow(), one, known, other, known, np.eye(3)).agreed < 0.3
-    assert np.array_equal(register(small_flow(), one, known, one, known, np.eye(3)).plane, np.eye(3))
+    assert register(view_flow(), one, known, other, known, np.eye(3)).agreed < 0.3
+    assert np.array_equal(register(view_flow(), one, known, one, known, np.eye(3)).plane, np.eye(3))
 
 
 @pytest.mark.parametrize(("name", "expected"), [("logo-still", False), ("logo-pan", False), ("logo-nudge", True)])
@@ -142,7 +142,7 @@ def test_a_second_layer_is_found_where_one_plane_leaves_something():
     plane = np.linalg.inv(shown.camera(100 + apart)) @ shown.camera(100)
     known = [~(cv2.dilate(s.hole.astype(np.uint8), np.ones((5, 5))) > 0) for s in (one, other)]
     pictures = [np.where(seen, luma(s.image), 0).astype(np.uint8) for seen, s in zip(known, (one, other), strict=True)]
-    found = second_layer(small_flow(), pictures[0], known[0], pictures[1], known[1], plane, SIZE["height_px"] / 240)
+    found = second_layer(view_flow(), pictures[0], known[0], pictures[1], known[1], plane, SIZE["height_px"] / 240)
     assert found is not None
     middle = np.array([[128, 72]], np.float64)
     street = through(plane, middle)[0, 0] - 128
@@ -153,4 +153,4 @@ def test_a_second_layer_is_found_where_one_plane_leaves_something():
         np.where(seen, luma(plain.sample(t).image), 0).astype(np.uint8)
         for seen, t in zip(known, (100, 140), strict=True)
     ]
-    assert second_layer(small_flow(), pictures[0], known[0], pictures[1], known[1], plane, 0.6) is None
+    assert second_layer(view_flow(), pictures[0], known[0], pictures[1], known[1], plane, 0.6) is None

@@ -9,6 +9,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from cleanplate.motion.kernels import KERNEL
+
 _STEPS = 25
 
 
@@ -81,7 +83,7 @@ def dot(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.float32]:
     return total
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
+@numba.njit(**KERNEL)
 def _relaxed(
     inside: NDArray[np.float32],
     score: NDArray[np.float32],

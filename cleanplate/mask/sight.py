@@ -50,12 +50,13 @@ class Sight:
         return np.asarray(cv2.resize(values, self.gray.shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def see(image: Image) -> Sight:
-    """The sight of a frame (H, W, 3) uint8 or uint16."""
-    small = shrink(image)
-    lab = _lab(small)
-    gray = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
-    return Sight(lab=lab, gray=gray)
+def see(small: NDArray[np.uint8]) -> Sight:
+    """The sight of a frame that `shrink` made small."""
+    return Sight(lab=_lab(small), gray=gray_of(small))
+
+
+def gray_of(small: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
 def shrink(image: Image) -> NDArray[np.uint8]:

@@ -21,9 +21,10 @@ from cleanplate.base.types import Hole, Image, Labels, Prompt
 from cleanplate.mask.appearance import Appearance, features
 from cleanplate.mask.background import likelihood, residual
 from cleanplate.mask.edges import cut
-from cleanplate.mask.sight import Sight, see, sharpen, shrink
+from cleanplate.mask.sight import Sight, gray_of, see, sharpen, shrink
 from cleanplate.mask.tracker import Tracked, Tracker, with_holes
 from cleanplate.motion.dis import DisFlow
+from cleanplate.motion.estimator import landing_inside
 from cleanplate.motion.warp import there_and_back, warp
 
 Flows = tuple[NDArray[np.float32], NDArray[np.float32]]
@@ -34,7 +35,7 @@ _UNSURE = np.float32(0.2)  # what the mask before is worth where the flow does n
 _W_DISTANCE, _W_LOOKS, _W_MOTION, _W_CUT = 0.1, 3.5, 0.8, 0.5
 _DEEPEST_PX, _FARTHEST_PX = 8, 40  # distance to the border counts up to here, inside and outside
 _SMOOTHNESS = 1.0
-_NEAR_PX = 24  # the look of what lies so near an object is learned twice as well
+_NEAR_PX = 16  # what lies so near an object is half of what is learned of its surroundings
 _MARGIN_PX = 15  # the background's motion is taken outside the objects and this margin
 _SEARCH_PX = 24  # a lost object is looked for so much farther away each frame
 _LOST_SHARE, _FOUND_SHARE = 0.12, 0.15  # of its usual area: under it an object is lost, over it found again
@@ -64,18 +65,22 @@ class FlowTracker(Tracker):
 
     def __init__(self, options: Any, device: str = "cpu") -> None:
         super().__init__(options, device)
-        self._dis = DisFlow(finest_scale=1, patch_px=8, stride_px=3, descents=16, refinements=5)
+        self._dis = DisFlow()
         self._objects: dict[int, _Object] = {}
         self._arrived: Flows | None = None
         "between the frame before and this one"
+        self._next: NDArray[np.uint8] | None = None
+        "the frame that comes, made small"
         self._frames = 0
 
     def step(self, image: Image, prompts: Sequence[Prompt] = (), coming: Sequence[Image] = ()) -> Tracked:
         """See `Tracker.step`."""
-        sight = see(image)
+        small = shrink(image) if self._next is None else self._next
         leaving: Flows | None = None
+        sight, self._next = see(small), None
         if coming and (self._objects or prompts):
-            after = np.asarray(cv2.cvtColor(shrink(coming[0]), cv2.COLOR_RGB2GRAY), np.uint8)
+            self._next = shrink(coming[0])
+            after = gray_of(self._next)
             leaving = self._dis.pair(sight.gray, after), self._dis.pair(after, sight.gray)
         followed = sorted(self._objects)
         labels = np.zeros(image.shape[:2], np.uint8)
@@ -103,8 +108,7 @@ class FlowTracker(Tracker):
 
     def _follow(self, image: Image, sight: Sight, numbers: Sequence[int], leaving: Flows | None) -> Labels:
         """Move the objects on to this frame. Returns their labels (H, W), at full size."""
-        for number in numbers:
-            self._carry(self._objects[number])
+        self._carry(numbers)
         self._move(sight, leaving)
         scores = {number: self._score(self._objects[number], sight) for number in numbers}
         degrees = {}
@@ -116,16 +120,18 @@ class FlowTracker(Tracker):
                 degrees[number] = self._objects[number].soft
         return sharpen(degrees, image, sight)
 
-    def _carry(self, one: _Object) -> None:
-        """The mask moved on along the flow, less sure where going there and back does not return (Sundaram 2010)."""
-        if self._arrived is None or one.lost_frames:
+    def _carry(self, numbers: Sequence[int]) -> None:
+        """The masks moved on along the flow, less sure where going there and back does not return (Sundaram 2010)."""
+        if self._arrived is None:
             return
         forward, backward = self._arrived
-        carried, inside = warp(one.soft, backward)
         moved = 2 * (backward[..., 0] ** 2 + backward[..., 1] ** 2)
-        sure = np.exp(-there_and_back(backward, forward) / (0.08 * moved + 2)) * inside
+        sure = np.exp(-there_and_back(backward, forward) / (0.08 * moved + 2)) * landing_inside(backward)
         sure = cv2.GaussianBlur(sure.astype(np.float32), (0, 0), 2)
-        one.soft = np.asarray(_UNSURE + sure * (carried - _UNSURE), np.float32)
+        for one in (self._objects[number] for number in numbers):
+            if not one.lost_frames:
+                carried, _ = warp(one.soft, backward)
+                one.soft = np.asarray(_UNSURE + sure * (carried - _UNSURE), np.float32)
 
     def _move(self, sight: Sight, leaving: Flows | None) -> None:
         """How each sample moves against the background, and with it its features.
@@ -179,7 +185,7 @@ class FlowTracker(Tracker):
         """Learn the look of an object and of what surrounds it, half of it from the object."""
         soft = sight.half(one.soft)
         inside, outside = soft > 0.7, soft < 0.3
-        near = cv2.dilate((soft > 0.5).astype(np.uint8), np.ones((_NEAR_PX - 7,) * 2, np.uint8)) > 0
+        near = cv2.dilate((soft > 0.5).astype(np.uint8), np.ones((_NEAR_PX + 1,) * 2, np.uint8)) > 0
         random = np.random.default_rng(self._frames)
         of_object = _pick(inside, _SAMPLES // 2, random)
         of_others = np.concatenate([_pick(where, _SAMPLES // 4, random) for where in (outside & near, outside)])

@@ -1,8 +1,5 @@
 """The motion of the camera between two frames, as far as one plane can tell it."""
 
-# numba's types do not see through **KERNEL
-# mypy: disable-error-code="untyped-decorator"
-
 from __future__ import annotations
 
 import numba
@@ -79,6 +76,16 @@ def _normal_equations(
     return left, right
 
 
+@numba.njit(inline="always", **KERNEL)
+def moved_by(plane, x, y):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201 - numba infers them at each call
+    """Where a plane (3, 3), last entry 1, takes (x, y)."""
+    depth = plane[2, 0] * x + plane[2, 1] * y + 1.0
+    return (
+        (plane[0, 0] * x + plane[0, 1] * y + plane[0, 2]) / depth,
+        (plane[1, 0] * x + plane[1, 1] * y + plane[1, 2]) / depth,
+    )
+
+
 @numba.njit(**KERNEL)
 def _residuals(
     source: NDArray[np.float64], target: NDArray[np.float64], plane: NDArray[np.float64]
@@ -86,9 +93,6 @@ def _residuals(
     """Squared distances (N,)."""
     residuals = np.zeros(source.shape[0])
     for n in range(source.shape[0]):
-        x, y = source[n]
-        depth = plane[2, 0] * x + plane[2, 1] * y + 1.0
-        du = (plane[0, 0] * x + plane[0, 1] * y + plane[0, 2]) / depth - target[n, 0]
-        dv = (plane[1, 0] * x + plane[1, 1] * y + plane[1, 2]) / depth - target[n, 1]
-        residuals[n] = du * du + dv * dv
+        u, v = moved_by(plane, source[n, 0], source[n, 1])
+        residuals[n] = (u - target[n, 0]) ** 2 + (v - target[n, 1]) ** 2
     return residuals

@@ -14,6 +14,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from cleanplate.motion.kernels import KERNEL
+
 GRID_CELLS = 128
 "along the longer side of the picture, about"
 NEVER, NEAR, FAR = 0, 1, 2
@@ -166,7 +168,7 @@ def reveals(
     return np.asarray(_lookup(points, planes, hidden, float(grid.width_px), float(grid.height_px)))
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(**KERNEL)
 def _lookup(
     points: NDArray[np.float64],
     planes: NDArray[np.float64],

@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cleanplate.motion.dissolves import DissolveFinder
-from cleanplate.motion.small_flow import LEAST_PX, at, between, small_flow
+from cleanplate.motion.small_flow import LEAST_PX, between, small_flow
+from cleanplate.motion.warp import warp
 
 Small = NDArray[np.float32]  # (h, w) brightness on the 8-bit scale, NaN = hidden
 
@@ -133,12 +134,12 @@ class CutFinder:
         a8, b8 = (np.clip(p + 128, 0, 255).astype(np.uint8) for p in (a, b))
         for flow in (self._coarse, self._fine):  # the fine one takes ten times as long and is seldom needed
             onward = between(flow, a8, b8)
-            texture, correlation = _structure(a, at(b, onward))
+            texture, correlation = _structure(a, warp(b, onward)[0])
             found = _share(texture, correlation > ALIKE)
             if found > SURE:
                 return found
         # Flow can mend much of what does not belong together; it does not find its way back then.
-        home = at(between(self._fine, b8, a8), onward)
+        home = warp(between(self._fine, b8, a8), onward)[0]
         size = (onward**2).sum(axis=-1) + (home**2).sum(axis=-1)
         agrees = ((onward + home) ** 2).sum(axis=-1) < 0.02 * size + 0.5
         return (found + _share(texture, agrees * np.clip(correlation, 0, 1))) / 2

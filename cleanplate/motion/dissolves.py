@@ -19,7 +19,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cleanplate.motion.small_flow import at, between, small_flow
+from cleanplate.motion.small_flow import between, small_flow
+from cleanplate.motion.warp import warp
 
 Field = NDArray[np.float32]  # (h, w)
 
@@ -91,8 +92,8 @@ class DissolveFinder:
         everything = np.stack([before, middle, after])
         low, span = everything.min(), max(float(np.ptp(everything)), 1.0)
         eight = [np.asarray((p - low) * (255 / span), np.uint8) for p in (before, middle, after)]
-        a = at(before, between(self._flow, eight[1], eight[0]))
-        c = at(after, between(self._flow, eight[1], eight[2]))
+        a = warp(before, between(self._flow, eight[1], eight[0]))[0]
+        c = warp(after, between(self._flow, eight[1], eight[2]))[0]
         near = _Near(known)
         aa, cc, mm = near.shared(a, a) + NOISE, near.shared(c, c) + NOISE, near.shared(middle, middle)
         am, cm, ac = near.shared(a, middle), near.shared(c, middle), near.shared(a, c)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from cleanplate.motion.coverage import Grid, reveals
 from cleanplate.motion.register import register
-from cleanplate.motion.small import SmallView, small_flow
+from cleanplate.motion.small import SmallView, view_flow
 from cleanplate.motion.survey import LEAST_AGREED, STEP_FRAMES
 
 REVEALED = 0.98
@@ -36,7 +36,7 @@ def needs_survey(
     near_frames: how far away an engine sees by itself. What cannot be told is taken for yes.
     """
     height, width = hole.shape
-    view, dis, grid = SmallView(width, height), small_flow(), Grid.of(width, height)
+    view, dis, grid = SmallView(width, height), view_flow(), Grid.of(width, height)
     hidden = grid.unpack(grid.hidden(hole, grow_px)[None])
     points = grid.middles(np.flatnonzero(hidden))
     steps = np.array([k for k in range(-near_frames, near_frames + 1, STEP_FRAMES) if k])

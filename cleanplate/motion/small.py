@@ -59,6 +59,6 @@ class SmallView:
         return scaled
 
 
-def small_flow() -> DisFlow:
+def view_flow() -> DisFlow:
     """The flow that small pictures are brought together with."""
     return DisFlow(finest_scale=0, patch_px=8, stride_px=4, refinements=0)

@@ -23,10 +23,3 @@ def between(flow: cv2.DISOpticalFlow, source: NDArray[np.uint8], target: NDArray
     """The motion (h, w, 2) px from one picture (h, w) to another; nothing of earlier calls has a say."""
     start = np.zeros((*source.shape, 2), np.float32)
     return np.asarray(flow.calc(source, target, start), dtype=np.float32)
-
-
-def at(picture: NDArray[np.float32], flow: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The picture (h, w) or (h, w, 2) sampled where the flow (h, w, 2) points."""
-    y, x = np.mgrid[: flow.shape[0], : flow.shape[1]].astype(np.float32)
-    where = (x + flow[..., 0], y + flow[..., 1])
-    return np.asarray(cv2.remap(picture, *where, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), dtype=np.float32)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from cleanplate.motion.coverage import Coverage, Grid, cover
 from cleanplate.motion.register import Plane, register
-from cleanplate.motion.small import SmallView, small_flow
+from cleanplate.motion.small import SmallView, view_flow
 
 STEP_FRAMES = 4
 "every how many frames one is surveyed: every frame drifts more, every tenth misses turns"
@@ -86,7 +86,7 @@ class Surveyor:
         self._grid = Grid.of(width_px, height_px)
         self._near_frames = near_frames
         self._grow_px = grow_px
-        self._dis = small_flow()
+        self._dis = view_flow()
         self._shots: list[ShotSurvey] = []
         self._key: _Look | None = None
         self._last: _Look | None = None

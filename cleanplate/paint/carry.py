@@ -20,11 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cleanplate.base.types import Box
+from cleanplate.motion.camera import moved_by
+from cleanplate.motion.complete import KNOWN, lean
 from cleanplate.motion.kernels import KERNEL
-from cleanplate.motion.lean import KNOWN, lean
 from cleanplate.paint.looks import bounds
 from cleanplate.paint.trace import FLOW_STEP_PX
 
+LEAN_SWEEPS = 4  # a level: guesses are near already
 DECAY = np.float32(0.6)  # of the trust in a motion, for each frame it is carried
 PULL = np.float32(0.7)  # of a motion seen just now, that of a neighbour in the same frame being 1
 APART_PX2 = np.float32(0.25)  # past and future this far apart (squared working pixels) halve the pull; so do motions
@@ -156,18 +158,15 @@ def _complete(
     values, pull = _wishes(told[there], plane, 1 - 2 * way, place[1] + x0, place[2] + y0)
     values[seen] = flow[y0:y1, x0:x1][seen] * np.float32(FLOW_STEP_PX)
     pull[seen] = KNOWN
-    steps = np.rint(lean(values, pull) / np.float32(FLOW_STEP_PX))
+    steps = np.rint(lean(values, pull, LEAN_SWEEPS) / np.float32(FLOW_STEP_PX))
     flow[y0:y1, x0:x1] = np.clip(steps, -MOST_STEPS, MOST_STEPS).astype(np.int16)
 
 
 @numba.njit(inline="always", **KERNEL)
 def _shift(plane, x, y):  # type: ignore[no-untyped-def]
     """By how much a plane's motion takes (x, y) away."""
-    depth = plane[2, 0] * x + plane[2, 1] * y + 1.0
-    return (
-        (plane[0, 0] * x + plane[0, 1] * y + plane[0, 2]) / depth - x,
-        (plane[1, 0] * x + plane[1, 1] * y + plane[1, 2]) / depth - y,
-    )
+    u, v = moved_by(plane, x, y)
+    return u - x, v - y
 
 
 @numba.njit(**KERNEL)

@@ -16,7 +16,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cleanplate.motion.small_flow import LEAST_PX, at, between, small_flow
+from cleanplate.motion.small_flow import LEAST_PX, between, small_flow
+from cleanplate.motion.warp import warp
 from cleanplate.paint.sampling import DEEP
 
 Small = NDArray[np.float32]  # (3, h, w) on the 0-255 scale, NaN = hidden
@@ -77,7 +78,7 @@ def _ratio(first: Small, second: Small, flow: cv2.DISOpticalFlow) -> NDArray[np.
         known = np.isfinite(bright)
         gray.append(np.clip(np.where(known, bright, bright[known].mean()), 0, 255).astype(np.uint8))
     motion = between(flow, *gray)
-    return _median_ratio(first, np.stack([at(channel, motion) for channel in second]))
+    return _median_ratio(first, np.stack([warp(channel, motion)[0] for channel in second]))
 
 
 def _median_ratio(first: Small, second: Small) -> NDArray[np.float64]:

@@ -12,13 +12,15 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+from cleanplate.motion.kernels import KERNEL
+
 REACH_PX = 3  # patches of 7 x 7
 SIDE_PX = 2 * REACH_PX + 1
 FEATURES = 5
 OVER_STEP = 1.5  # over-relaxation
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(**KERNEL)
 def _draw(random, count):  # type: ignore[no-untyped-def]
     """A whole number below `count` (xorshift64*, Vigna 2016)."""
     state = random[0]
@@ -29,7 +31,7 @@ def _draw(random, count):  # type: ignore[no-untyped-def]
     return np.int64((state * np.uint64(0x2545F4914F6CDD1D) >> np.uint64(33)) % np.uint64(count))
 
 
-@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
+@numba.njit(**KERNEL)
 def _unlike(features, ready, is_whole, x, y, sx, sy, limit):  # type: ignore[no-untyped-def]
     """Sum of squared differences of two patches, over what is ready of the first, as if all were; inf over `limit`."""
     height, width = features.shape[:2]
@@ -54,7 +56,7 @@ def _unlike(features, ready, is_whole, x, y, sx, sy, limit):  # type: ignore[no-
     return total * np.float32(SIDE_PX * SIDE_PX) / np.float32(max(count, 1))
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(**KERNEL)
 def _apart(tint, x, y, sx, sy, cost_x, cost_y):  # type: ignore[no-untyped-def]
     """What speaks against a source apart from its samples: its distance, and another mean colour."""
     far = np.float32((cost_x * (sx - x)) ** 2 + (cost_y * (sy - y)) ** 2)
@@ -63,7 +65,7 @@ def _apart(tint, x, y, sx, sy, cost_x, cost_y):  # type: ignore[no-untyped-def]
     return far
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(**KERNEL)
 def search(  # type: ignore[no-untyped-def]
     features, ready, source, wanted, tint, nearest, distance, sweeps, cost_x, cost_y, random
 ):
@@ -119,7 +121,7 @@ def search(  # type: ignore[no-untyped-def]
             nearest[y, x, 0], nearest[y, x, 1] = bx, by
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(**KERNEL)
 def vote(features, known, nearest, distance, spread):  # type: ignore[no-untyped-def]
     """Each unknown sample becomes the mean of what the patches over it say, the likelier ones counting more."""
     height, width, channels = features.shape
@@ -147,7 +149,7 @@ def vote(features, known, nearest, distance, spread):  # type: ignore[no-untyped
                 features[y, x, c] = np.rint(told[c] / total)
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(**KERNEL)
 def enlarge(nearest, distance, source, wanted):  # type: ignore[no-untyped-def]
     """Where patches come from at twice the size; those that would not be known there have none yet."""
     height, width = source.shape
@@ -163,7 +165,7 @@ def enlarge(nearest, distance, source, wanted):  # type: ignore[no-untyped-def]
     return out, out_distance
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(**KERNEL)
 def choose(known, nearest, distance):  # type: ignore[no-untyped-def]
     """Where each unknown sample comes from, (H, W, 2) x and y: by the likeliest of the patches over it."""
     height, width = known.shape
@@ -182,7 +184,7 @@ def choose(known, nearest, distance):  # type: ignore[no-untyped-def]
     return origin
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(**KERNEL)
 def mend(values, image, known, origin, sweeps):  # type: ignore[no-untyped-def]
     """Hides the joints of what was copied: samples settle so that steps between them are those of their sources.
 

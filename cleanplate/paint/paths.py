@@ -18,6 +18,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from cleanplate.motion.kernels import KERNEL
 from cleanplate.paint.sampling import sample
 from cleanplate.paint.trace import GRID_PX, Tracks, nodes, step
 
@@ -102,7 +103,7 @@ def linger(
                 )
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(**KERNEL)
 def _linger(share, other, hole, paths, pair, way, hypothesis, scale):  # type: ignore[no-untyped-def]
     flows, places, planes = paths[1:]
     height, width = hole.shape
@@ -124,7 +125,7 @@ def _linger(share, other, hole, paths, pair, way, hypothesis, scale):  # type: i
                         share[y, x] = max(int(share[y, x]), int(other[y + down, x + right]) - loss)
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(**KERNEL)
 def _between(x0, y0, shift, trust, x, y):  # type: ignore[no-untyped-def]
     """Shift and trust of a working-scale point, between nodes; outside they are those of the nearest."""
     rows, columns = trust.shape
@@ -141,7 +142,7 @@ def _between(x0, y0, shift, trust, x, y):  # type: ignore[no-untyped-def]
     )
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(**KERNEL)
 def _follow(  # type: ignore[no-untyped-def]
     paths, pair, way, hypothesis, before_x0, before_y0, before, before_trust, x0, y0, shift, trust
 ):
@@ -155,7 +156,7 @@ def _follow(  # type: ignore[no-untyped-def]
             shift[j, i, 0], shift[j, i, 1] = nx + dx - x, ny + dy - y
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(**KERNEL)
 def _gate(shift):  # type: ignore[no-untyped-def]
     """How far (rows, columns) the singular values of the Jacobian allow to trust a way."""
     rows, columns = shift.shape[:2]
@@ -181,7 +182,7 @@ def _gate(shift):  # type: ignore[no-untyped-def]
     return trust
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(**KERNEL)
 def _render(  # type: ignore[no-untyped-def]
     images, scale, x0, y0, shift, trusts, wanted, left, top, out, trust
 ):

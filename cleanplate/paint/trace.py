@@ -17,6 +17,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from cleanplate.motion.camera import moved_by
 from cleanplate.motion.kernels import KERNEL
 
 FLOW_STEP_PX = 1 / 128  # flow is kept as int16 in these steps: +-256 px in half the memory of float32
@@ -116,11 +117,7 @@ def nodes(masked: NDArray[np.bool_]) -> tuple[int, int, int, int]:
 def _move(flows, place, planes, way, hypothesis, x, y):  # type: ignore[no-untyped-def]
     """Where (x, y) lies one frame on."""
     if hypothesis == PLANE:
-        depth = planes[way, 2, 0] * x + planes[way, 2, 1] * y + 1.0
-        return (
-            (planes[way, 0, 0] * x + planes[way, 0, 1] * y + planes[way, 0, 2]) / depth,
-            (planes[way, 1, 0] * x + planes[way, 1, 1] * y + planes[way, 1, 2]) / depth,
-        )
+        return moved_by(planes[way], x, y)
     columns, rows = place[3], place[4]
     u = min(max(x - place[1], 0.0), columns - 1.0)
     v = min(max(y - place[2], 0.0), rows - 1.0)
