@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cleanplate.base.arrays import bounding_box, box_area, cut, grow_box, union_box
+from cleanplate.base.arrays import bounding_box, cut, grow_box, union_box
 from cleanplate.base.types import Box, Hole, Image, Prompt
 from cleanplate.mask.segment_evidence import look, movements
 from cleanplate.mask.segment_region import Aim, find_region
@@ -32,7 +32,7 @@ _MENDING_SIZES = (0.7, 1.0, 1.4, 2.0)  # of the distance to the border of what m
 _LEAST_SIZE_PX = 1.5
 _AWAY = 0.27  # of the root of the picture's area: so far from the middle the background's motion is learned
 _MARGIN = 0.75  # of a region's longer side: what is looked at around it
-_WORTH_A_LOOK = 0.5  # of the picture's area: only less than that is looked at from near
+_SMALL_PX = 200  # in a view of the whole picture: what is smaller is looked at again from near
 _SLACK = 0.05  # of a box's sides: so far outside it the object may reach
 _POINT_PX = 1.5
 
@@ -122,11 +122,12 @@ def _first(image: Image, motions: Sequence[NDArray[np.float32]], xy: Point, barr
         return view.region(aim, sizes_px(view))
 
     found = region(whole, lambda view: [share * view.root_px for share in _SIZES])
-    box = _around(found, xy)
-    if box_area(box) > _WORTH_A_LOOK * box_area(whole):
+    if found.mean() * _VIEW_AREA_PX > _SMALL_PX:
         return found
     radius_px = float(np.sqrt(found.sum() / np.pi))
-    return region(box, lambda view: [share * radius_px * float(view.scale[0]) for share in _CLOSER_SIZES])
+    return region(
+        _around(found, xy), lambda view: [share * radius_px * float(view.scale[0]) for share in _CLOSER_SIZES]
+    )
 
 
 def _mistake(
