@@ -12,7 +12,8 @@ import shutil
 import tempfile
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -24,8 +25,9 @@ import numpy as np
 from cleanplate.base.arrays import hole_groups
 from cleanplate.base.errors import MaskError, MediaError, UsageError
 from cleanplate.base.report import Progress, Watch
-from cleanplate.base.types import Labels, VideoInfo
-from cleanplate.mask.maker import MaskSource, Part, Scene, Timestamps, Warn, close_parts, open_parts, union
+from cleanplate.base.types import Frame, Labels, VideoInfo
+from cleanplate.mask.maker import Part, Scene, Timestamps, Warn, close_parts, open_parts, union
+from cleanplate.mask.source import MaskSource
 from cleanplate.mask.stored_format import (
     INDEX_NAME,
     PICTURE_NAME,
@@ -268,31 +270,39 @@ def make_masks(
     folder: Path,
     *,
     invert: bool = False,
+    video: Iterable[Frame] | None = None,
     warn: Warn,
     watch: Watch | None = None,
 ) -> MaskSummary:
     """The mask pass: the union of all sources over the video, stored in `folder`.
 
-    `timestamps`: (pts, duration) of each frame in order of showing. `warn` is called with a sentence for each thing
-    that was repaired. Raises `MaskError` for masks that do not fit, cover nothing, or leave nothing to fill from; then
+    `timestamps`: (pts, duration) of each frame in order of showing. `video`: the frames with their pictures, to go
+    through several times, for makers that look at them. `warn` is called with a sentence for each thing that was
+    repaired. Raises `MaskError` for masks that do not fit, cover nothing, or leave nothing to fill from; then
     nothing is left in the folder.
     """
     for source in sources:
         if source.path is not None and source.path.resolve() == folder.resolve():
             raise UsageError(f"the masks would be written over '{folder}', where they come from; give a new folder")
-    scene = Scene(info=info, timestamps=timestamps, invert=invert, warn=warn)
-    parts = open_parts(sources, scene)
-    try:
-        with LabelWriter(folder, info, sources) as writer:
+    with (
+        LabelWriter(folder, info, sources) as writer,
+        tempfile.TemporaryDirectory(prefix=_WORK_PREFIX, dir=folder) as work,
+    ):
+        scene = Scene(
+            info=info, timestamps=timestamps, invert=invert, video=video, work=Path(work), warn=warn, watch=watch
+        )
+        parts = open_parts(sources, scene)
+        try:
             holes = []
-            for number, pts, labels in union(parts, scene):
-                holes.append(writer.add(number, pts, labels).hole_px)
-                if watch is not None:
-                    watch(Progress(stage="mask", done=number + 1, total=len(timestamps)))
+            with closing(union(parts, scene)) as frames:
+                for frame, labels in frames:
+                    holes.append(writer.add(frame.index, frame.pts, labels).hole_px)
+                    if watch is not None:
+                        watch(Progress(stage="mask", done=frame.index + 1, total=len(timestamps)))
             _check_cover(parts, holes, info, warn)
             index = writer.close()
-    finally:
-        close_parts(parts)
+        finally:
+            close_parts(parts)
     return MaskSummary(
         folder=folder,
         frame_count=len(holes),

@@ -56,7 +56,7 @@ def plan(
     sources = mask_sources(mask, box, polygon)
     with open_video(video, exact) as reader, tempfile.TemporaryDirectory() as folder:
         masks, times = Path(folder), reader.timestamps()
-        store_masks(sources, reader.info, times, masks, invert=invert, warn=lambda _: None, watch=watch)
+        store_masks(sources, reader.info, times, masks, invert=invert, video=reader, warn=lambda _: None, watch=watch)
         job = Job(
             video=video,
             masks=masks,

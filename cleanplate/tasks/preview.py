@@ -69,7 +69,16 @@ def preview(
     rows, names, chosen = [], [], []
     with open_video(video, None if rate is None else Fraction(rate)) as reader, tempfile.TemporaryDirectory() as folder:
         times = reader.timestamps()
-        make_masks(sources, reader.info, times, Path(folder), invert=invert, warn=warn or (lambda _: None), watch=watch)
+        make_masks(
+            sources,
+            reader.info,
+            times,
+            Path(folder),
+            invert=invert,
+            video=reader,
+            warn=warn or (lambda _: None),
+            watch=watch,
+        )
         stored = StoredMasks(Path(folder))
         holed = [pts for pts, _ in times if not stored.is_empty(pts)]
         wanted = _spread([pts for pts in holed if within is None or stored.seconds(pts) in within], count)

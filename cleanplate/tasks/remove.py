@@ -21,7 +21,7 @@ from cleanplate.chain import MaskPass, run
 from cleanplate.decode.reader import VideoReader, open_video
 from cleanplate.journal.facts import Facts, fingerprint, job_facts
 from cleanplate.journal.folder import JobFolder
-from cleanplate.mask.maker import MaskSource, Points
+from cleanplate.mask.source import MaskSource, Points
 from cleanplate.mask.stored import MaskSummary
 from cleanplate.mask.stored import make_masks as store_masks
 from cleanplate.paint.engine import engine_options
@@ -119,7 +119,9 @@ def _masks_in(
         return before
     warnings: list[str] = []
     times = reader.timestamps()
-    store_masks(sources, reader.info, times, folder.masks, invert=invert, warn=warnings.append, watch=watch)
+    store_masks(
+        sources, reader.info, times, folder.masks, invert=invert, video=reader, warn=warnings.append, watch=watch
+    )
     folder.seal_masks(warnings)
     return warnings
 
@@ -144,7 +146,9 @@ def make_masks(
     sources = mask_sources(mask, box, polygon)
     with open_video(video, None if rate is None else Fraction(rate)) as reader:
         times = reader.timestamps()
-        summary = store_masks(sources, reader.info, times, output, invert=invert, warn=warnings.append, watch=watch)
+        summary = store_masks(
+            sources, reader.info, times, output, invert=invert, video=reader, warn=warnings.append, watch=watch
+        )
     return summary, warnings
 
 
