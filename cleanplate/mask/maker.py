@@ -27,6 +27,7 @@ import numpy as np
 from cleanplate.base.errors import MaskError, UsageError
 from cleanplate.base.report import Watch
 from cleanplate.base.threads import prefetch
+from cleanplate.base.tracks import Track
 from cleanplate.base.types import Frame, Labels, Prompt, VideoInfo
 from cleanplate.mask.align import Timeline
 from cleanplate.mask.source import MaskSource
@@ -63,7 +64,7 @@ class Scene:
     def size_px(self) -> tuple[int, int]:
         return self.info.width_px, self.info.height_px
 
-    def frames(self, has_pixels: bool = True) -> Iterator[Frame]:
+    def frames(self, has_pixels: bool = True) -> Generator[Frame]:
         """One frame for each timestamp, in order; `native` is None for those that a damaged file does not give.
 
         Without `has_pixels` nothing is decoded, and `native` is None throughout.
@@ -99,6 +100,10 @@ class Maker(ABC):
     def step(self, frame: Frame, prompts: Sequence[Prompt] = ()) -> Labels:
         """Labels (H, W) of the frame, read-only; the same array again while nothing changes."""
 
+    def tracks(self) -> tuple[Track, ...]:
+        """What it knows of each object that it followed, after `survey`."""
+        return ()
+
     @property
     def why_empty(self) -> str:
         """What may be the reason if nothing was covered, as part of a sentence."""
@@ -128,6 +133,11 @@ MAKERS: dict[str, MakerSpec] = {
     ),
     "box": MakerSpec(where="cleanplate.mask.shapes:BoxMaker", summary="a rectangle", needs_pixels=False),
     "polygon": MakerSpec(where="cleanplate.mask.shapes:PolygonMaker", summary="a polygon", needs_pixels=False),
+    "hints": MakerSpec(
+        where="cleanplate.mask.from_hints:HintMaker",
+        summary="objects that were clicked at, boxed, or masked on one frame, followed from there",
+        needs_pixels=True,
+    ),
 }
 
 
