@@ -27,15 +27,13 @@ from cleanplate.base.types import Frame, Labels, Prompt
 from cleanplate.mask.legs import Leg, Mark, plan_legs
 from cleanplate.mask.maker import Maker, Scene
 from cleanplate.mask.marking import Marking
+from cleanplate.mask.segmenter import NEAR_FRAMES
 from cleanplate.mask.shelf import Shelf
 from cleanplate.mask.sight import see, sharpen, shrink
 from cleanplate.mask.source import MaskSource
 from cleanplate.mask.stored import StoredMasks
 from cleanplate.mask.tracker import make_tracker, track, tracker_class
 from cleanplate.motion.cuts import CutFinder, thumbnail
-
-_NEAR_FRAMES = 2
-"shown to the segmenter on both sides of a marked frame"
 
 
 class HintMaker(Maker):
@@ -60,7 +58,7 @@ class HintMaker(Maker):
         """Read the video as far as the last shot with a mark, and track."""
         for number in self._marking.names:
             self._confidence[number] = self._held_confidence(number)
-        recent: deque[Frame] = deque(maxlen=2 * _NEAR_FRAMES + 1)
+        recent: deque[Frame] = deque(maxlen=2 * NEAR_FRAMES + 1)
         cuts = CutFinder()
         marked = deque(self._marking.frames)
         first = stop = 0
@@ -80,7 +78,7 @@ class HintMaker(Maker):
                     self._pictures.put(frame.index, small)
                 recent.append(frame)
                 stop = frame.index + 1
-                while marked and marked[0] < stop - _NEAR_FRAMES:
+                while marked and marked[0] < stop - NEAR_FRAMES:
                     self._look(marked.popleft(), recent)
                 self._tell("look", stop)
             else:
@@ -118,8 +116,8 @@ class HintMaker(Maker):
 
     def _look(self, index: int, recent: Sequence[Frame]) -> None:
         frame = next(one for one in recent if one.index == index)
-        near = [one for one in recent if 0 < abs(one.index - index) <= _NEAR_FRAMES and one.native is not None]
-        self._marking.look(frame, near)
+        near = [one for one in recent if 0 < abs(one.index - index) <= NEAR_FRAMES and one.native is not None]
+        self._marking.look(frame, sorted(near, key=lambda one: abs(one.index - index)))
 
     def _end_shot(self, first: int, stop: int, marked: deque[int], recent: deque[Frame]) -> None:
         """All frames of a shot have been put down: track what was marked in it."""

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Protocol
 
 import numpy as np
 
 from cleanplate.base.errors import MaskError, UsageError
 from cleanplate.base.tracks import Marked
-from cleanplate.base.types import Frame, Hole, Image, Labels, Prompt
+from cleanplate.base.types import Frame, Labels, Prompt
 from cleanplate.mask.from_file import FileMaker
 from cleanplate.mask.hints import Hint
 from cleanplate.mask.legs import Mark
 from cleanplate.mask.maker import Scene
+from cleanplate.mask.segmenter import make_segmenter
 from cleanplate.mask.shelf import Shelf
 from cleanplate.mask.source import MaskSource
 from cleanplate.mask.stored import StoredMasks
 from cleanplate.mask.stored_pictures import is_image
-
-
-class _Segmenter(Protocol):
-    def segment(self, image: Image, prompt: Prompt, near: Sequence[Image] = ()) -> Hole: ...
 
 
 class Marking:
@@ -54,7 +50,7 @@ class Marking:
             self._take(hint, hint.frame_in(scene.timeline))
         for frame, objects in self._to_segment.items():
             self._check(frame, objects)
-        self._segmenter = self._make_segmenter() if self._to_segment else None
+        self._segmenter = make_segmenter(source.segmenter) if self._to_segment else None
 
     @property
     def marks(self) -> list[Mark]:
@@ -79,7 +75,7 @@ class Marking:
         return (mark.frame, mark.object_id) in self._gone
 
     def look(self, frame: Frame, near: Sequence[Frame]) -> None:
-        """Find what clicks and boxes mark on that frame. `near`: frames of its shot just before and after it."""
+        """Find what clicks and boxes mark on that frame. `near`: frames of its shot around it, the nearest first."""
         objects = self._to_segment.pop(frame.index, None)
         if objects is None:
             return
@@ -93,8 +89,6 @@ class Marking:
         for number, hints in objects.items():
             rivals = [h.point_xy for n, those in objects.items() if n != number for h in those if h.kind == "click"]
             hole = self._segmenter.segment(image, _prompt(frame.index, number, hints, rivals), others)
-            if not hole.any():
-                raise MaskError(f"nothing is found at the {hints[0]}; mark the middle of the object, or give a mask")
             labels[hole] = number
         self._given.put(frame.index, labels)
 
@@ -189,12 +183,6 @@ class Marking:
                     f"the {hints[0]} says what stays, but nothing on that frame says what is to go; give a --click or "
                     "--box for the same time"
                 )
-
-    def _make_segmenter(self) -> _Segmenter:
-        from cleanplate.mask.segmenter import make_segmenter
-
-        found: _Segmenter = make_segmenter(self._source.segmenter)
-        return found
 
 
 def _first(objects: dict[int, list[Hint]]) -> Hint:

@@ -13,6 +13,7 @@ from cleanplate.base.types import Box
 from cleanplate.decode.reader import VideoReader
 from cleanplate.mask.hints import Hint
 from cleanplate.mask.maker import Warn
+from cleanplate.mask.segmenter import segmenter_spec
 from cleanplate.mask.source import MaskSource, Points
 from cleanplate.mask.stored import MaskSummary, make_masks
 from cleanplate.mask.stored_format import is_stored
@@ -84,13 +85,11 @@ def sources_of(marks: Marks, output: Path | None = None) -> list[MaskSource]:
     if fixes and mended is None and not hints:
         raise UsageError("--fix mends masks that are there; give the folder that holds them with --mask")
     if hints or fixes:
-        tracker = marks.get("tracker", "flow")
+        tracker, segmenter = marks.get("tracker", "flow"), marks.get("segmenter", "grabcut")
         tracker_spec(tracker)
+        segmenter_spec(segmenter)
         sources = [source for source in sources if source.path != mended or mended is None]
-        followed = MaskSource(
-            path=mended, hints=(*hints, *fixes), tracker=tracker, segmenter=marks.get("segmenter", "grabcut")
-        )
-        sources.append(followed)
+        sources.append(MaskSource(path=mended, hints=(*hints, *fixes), tracker=tracker, segmenter=segmenter))
     return sources
 
 
