@@ -1,4 +1,10 @@
-"""The default segmenter: GrabCut at several sizes around the click; the size of most border contrast is taken."""
+"""The default segmenter: each click is a region with a middle, which joins the object or leaves it.
+
+The first click finds a region of the whole picture (`segment_region`), by colour, motion against the background
+(`segment_evidence`) and edges. Each further one finds the region in whose middle it lies, of what the object lacks or
+of what it has too much, and leaves the rest alone. Sizes are tried on a small picture; the border is then drawn at
+full size. Measured in docs/segmenting.md.
+"""
 
 from __future__ import annotations
 
@@ -9,78 +15,69 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cleanplate.base.types import Hole, Image, Prompt
+from cleanplate.mask.segment_evidence import look, movements
+from cleanplate.mask.segment_region import Aim, find_region
 from cleanplate.mask.segmenter import Segmenter
-from cleanplate.mask.sight import see, sharpen, shrink
+from cleanplate.mask.sight import gray_of, see, sharpen, shrink
 
-_RADII = (0.06, 0.1, 0.16, 0.25, 0.4)  # of the picture's height
-_SEED_SHARE = 0.25
-_ROUNDS = 3
+_SIZES = (0.025, 0.037, 0.056, 0.08, 0.11, 0.155, 0.217, 0.3)  # of the root of the picture's area
+_BOX_SIZES = (0.5, 0.7, 0.9, 1.1)  # of the box
+_MENDING_SIZES = (0.7, 1.0, 1.4, 2.0)  # of the distance to the border of what may change
+_AWAY = 0.27  # of the root of the picture's area: so far from the middle the background's motion is learned
+_POINT_PX = 1.5
 
 
 class GrabCut(Segmenter):
     """See the module."""
 
-    def find(self, image: Image, prompt: Prompt, near: Sequence[Image]) -> Hole:  # noqa: ARG002 - motion to come
+    def find(self, image: Image, prompt: Prompt, near: Sequence[Image]) -> Hole:
         """See `Segmenter.find`."""
-        small = shrink(image)
-        sight = see(small)
-        height, width = sight.gray.shape
-        scale = np.array([width / image.shape[1], height / image.shape[0]])
-        points = [(np.array(xy) + 0.5) * scale - 0.5 for xy in prompt.points_xy]
-        inside = [xy for xy, is_in in zip(points, prompt.point_is_in, strict=True) if is_in]
-        centre = np.mean(inside, axis=0) if inside else _middle(prompt, scale)
-        y, x = np.mgrid[:height, :width].astype(np.float32)
-        best, most = np.zeros((height, width), np.bool_), -1.0
-        for radius in _RADII:
-            far = np.hypot(x - centre[0], y - centre[1]) / (radius * height)
-            marks = np.where(far < 1, cv2.GC_PR_FGD, np.where(far < 3, cv2.GC_PR_BGD, cv2.GC_BGD)).astype(np.uint8)
-            if prompt.hole is not None:
-                marks[:] = np.where(_shrunk(prompt.hole, marks.shape), cv2.GC_PR_FGD, cv2.GC_PR_BGD)
-            if prompt.box_xyxy is not None:
-                x0, y0, x1, y1 = (round(float(v)) for v in np.array(prompt.box_xyxy) * np.tile(scale, 2))
-                boxed = np.zeros(marks.shape, np.bool_)
-                boxed[y0 : max(y1, y0 + 1), x0 : max(x1, x0 + 1)] = True
-                marks[:] = np.where(boxed, cv2.GC_PR_FGD, cv2.GC_BGD)
-            for xy, is_in in zip(points, prompt.point_is_in, strict=True):
-                seed = np.hypot(x - xy[0], y - xy[1]) <= max(_SEED_SHARE * radius * height, 1)
-                marks[seed] = cv2.GC_FGD if is_in else cv2.GC_BGD
-            found = _cut(small, marks)
-            contrast = _contrast(found, sight.lab)
-            if contrast > most:
-                best, most = found, contrast
-        return np.asarray(sharpen({1: best.astype(np.float32)}, image, sight) > 0)
+        sight = see(shrink(image))
+        half = sight.half(sight.lab).shape[:2]
+        scale = np.array([half[1] / image.shape[1], half[0] / image.shape[0]])
+        root = float(np.sqrt(half[0] * half[1]))
+        points = [_moved(xy, scale) for xy in prompt.points_xy]
+        middle = _middle(prompt, points, scale)
+        away = _disc(half, middle, _AWAY * root)
+        outside = cv2.resize((~away).astype(np.uint8), sight.gray.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
+        motions = movements(sight.gray, [gray_of(shrink(other)) for other in near], outside)
+        evidence = look(sight.half(sight.lab), [sight.half(motion) for motion in motions])
+        sizes = [share * root for share in _SIZES]
+        found = np.zeros(half, np.bool_)
+        known = {True: found.copy(), False: found.copy()}
+        for xy, is_in in zip(points, prompt.point_is_in, strict=True):
+            aim = Aim(centre_xy=xy, domain=found ^ is_in, barred=known[not is_in])
+            known[is_in] |= _disc(half, xy, _POINT_PX)
+            if aim.domain[aim.middle] and (is_in or found.any()):
+                found ^= find_region(evidence, aim, sizes if aim.domain.all() else _fitting(aim))
+        degree = cv2.resize(found.astype(np.float32), sight.gray.shape[::-1])
+        return np.asarray(sharpen({1: degree}, image, sight) > 0)
 
 
-def _middle(prompt: Prompt, scale: NDArray[np.float64]) -> NDArray[np.float64]:
+def _fitting(aim: Aim) -> list[float]:
+    """Sizes of what is wrong with an answer: mistakes lie at its border."""
+    depth = cv2.distanceTransform(aim.domain.astype(np.uint8), cv2.DIST_L2, 3)[aim.middle]
+    return [max(float(depth), 1.5) * share for share in _MENDING_SIZES]
+
+
+def _middle(prompt: Prompt, points: Sequence[tuple[float, float]], scale: NDArray[np.float64]) -> tuple[float, float]:
+    """Of what is known of the object."""
+    inside = [xy for xy, is_in in zip(points, prompt.point_is_in, strict=True) if is_in]
+    if inside:
+        return inside[0]
     if prompt.box_xyxy is not None:
         x0, y0, x1, y1 = prompt.box_xyxy
-        return np.array([(x0 + x1) / 2, (y0 + y1) / 2]) * scale
+        return _moved(((x0 + x1 - 1) / 2, (y0 + y1 - 1) / 2), scale)
     assert prompt.hole is not None  # or nothing would be marked
     y, x = np.nonzero(prompt.hole)
-    return np.array([x.mean(), y.mean()]) * scale
+    return _moved((float(x.mean()), float(y.mean())), scale)
 
 
-def _shrunk(hole: Hole, shape: tuple[int, ...]) -> Hole:
-    part = cv2.resize(hole.astype(np.float32), (shape[1], shape[0]), interpolation=cv2.INTER_AREA)
-    return np.asarray(part >= 0.5)
+def _moved(xy: tuple[float, float], scale: NDArray[np.float64]) -> tuple[float, float]:
+    x, y = (np.array(xy) + 0.5) * scale - 0.5
+    return float(x), float(y)
 
 
-def _cut(small: NDArray[np.uint8], marks: NDArray[np.uint8]) -> Hole:
-    is_in = (marks == cv2.GC_FGD) | (marks == cv2.GC_PR_FGD)
-    if not is_in.any() or is_in.all():
-        return np.asarray(is_in)
-    cv2.setRNGSeed(0)
-    models = np.zeros((1, 65)), np.zeros((1, 65))
-    marks = marks.copy()
-    cv2.grabCut(small, marks, (0, 0, 0, 0), *models, _ROUNDS, cv2.GC_INIT_WITH_MASK)
-    return np.asarray((marks == cv2.GC_FGD) | (marks == cv2.GC_PR_FGD))
-
-
-def _contrast(found: Hole, lab: NDArray[np.float32]) -> float:
-    """The mean colour step across the border, Lab units."""
-    steps, count = 0.0, 0
-    for axis in (0, 1):
-        crossed = np.diff(found, axis=axis)
-        steps += float(np.linalg.norm(np.diff(lab, axis=axis)[crossed], axis=-1).sum())
-        count += int(crossed.sum())
-    return steps / count if count else 0.0
+def _disc(shape: tuple[int, ...], centre_xy: tuple[float, float], radius_px: float) -> Hole:
+    y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
+    return np.asarray(np.hypot(x - centre_xy[0], y - centre_xy[1]) <= radius_px)
