@@ -29,8 +29,8 @@ from cleanplate.tasks.marks import Marks, mask_pass, refuse_lost, sources_of
 from cleanplate.tasks.sheet import eight_bit
 from cleanplate.tasks.watchable import planes_of, watchable
 
-_LABEL_VIDEO = ".mkv"
-_OTHER_VIDEOS = (".mp4", ".mov", ".m4v", ".webm", ".avi", ".ts", ".mxf")
+_LABEL_VIDEO = ".mov"
+_OTHER_VIDEOS = (".mp4", ".mkv", ".m4v", ".webm", ".avi", ".ts", ".mxf")
 
 
 def make_masks(
@@ -45,8 +45,8 @@ def make_masks(
 ) -> tuple[MaskSummary, list[str]]:
     """Masks of the marks (see `Marks`), and the sentences about what had to be repaired.
 
-    output: a folder of stored masks, which `Job(masks=...)` and `mask=` take; or an .mkv, a lossless video whose gray
-    values are the object ids, with what `masks.json` says in a file beside it (`labels.mkv.json`); `mask=` takes it.
+    output: a folder of stored masks, which `Job(masks=...)` and `mask=` take; or a .mov, a lossless video whose palette
+    indices are the object ids, with what `masks.json` says in a file beside it (`labels.mov.json`); `mask=` takes it.
     With `fix` and no `mask`, stored masks in that folder are mended in place. preview: also write a video that shows
     the masks over the frames (`preview_path`). strict: raise `FailedError` once the masks are written, if what is
     followed was lost for a while.
