@@ -70,12 +70,12 @@ def make_masks(
                 stored = StoredMasks(Path(folder))
                 write_label_video(stored, reader.timestamps(), output)
                 if preview:
-                    warnings += _write_preview(reader, stored, preview_path(output), watch)
+                    _write_preview(reader, stored, preview_path(output), watch)
             summary = replace(summary, folder=output)
         else:
             summary = mask_pass(reader, output, marks, warn=warnings.append, watch=watch)
             if preview:
-                warnings += _write_preview(reader, StoredMasks(output), preview_path(output), watch)
+                _write_preview(reader, StoredMasks(output), preview_path(output), watch)
     if strict:
         refuse_lost(summary.tracks)
     return summary, warnings
@@ -86,7 +86,7 @@ def preview_path(output: Path) -> Path:
     return output.with_name(f"{output.name}.preview.mp4")
 
 
-def _write_preview(reader: VideoReader, masks: StoredMasks, path: Path, watch: Watch | None) -> list[str]:
+def _write_preview(reader: VideoReader, masks: StoredMasks, path: Path, watch: Watch | None) -> None:
     info = watchable(reader.info)
     tinted = _tinter()
     with VideoWriter(path, info, Encode(crf=20)) as writer:
@@ -97,7 +97,6 @@ def _write_preview(reader: VideoReader, masks: StoredMasks, path: Path, watch: W
             writer.write(replace(frame, native=planes_of(shown, info)))
             if watch is not None:
                 watch(Progress(stage="preview", done=frame.index + 1, total=masks.frame_count))
-    return list(writer.warnings)
 
 
 def _tinter() -> Callable[[Image, Labels], Image]:
