@@ -18,25 +18,11 @@ from cleanplate.mask.stored import StoredMasks
 
 
 def test_groups_name_the_marks_behind_them():
-    typed = "mask in.mp4 --click 9,9 --object dog --click 1,2 --box=1,2,3,4@5 --engine x --object=cat -m a.png -o m"
-    assert grouped(typed.split()) == [
-        "mask",
-        "in.mp4",
-        "--click",
-        "9,9",
-        "--object",
-        "dog",
-        "--click",
-        "dog:1,2",
-        "--box=dog:1,2,3,4@5",
-        "--engine",
-        "x",
-        "--object=cat",
-        "-m",
-        "cat:a.png",
-        "-o",
-        "m",
-    ]
+    typed = "mask --click 9,9 --object dog --click 1,2 --box=1,2,3,4@5 --engine x --object=cat -m a.png -o m"
+    found = (
+        "mask --click 9,9 --object dog --click dog:1,2 --box=dog:1,2,3,4@5 --engine x --object=cat -m cat:a.png -o m"
+    )
+    assert grouped(typed.split()) == found.split()
     plain = ["remove", "in.mp4", "--mask", "--object.png", "-o", "out.mp4"]
     assert grouped(plain) == plain
 
