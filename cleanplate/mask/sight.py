@@ -14,7 +14,8 @@ from cleanplate.base.arrays import bounding_box, grow_box
 from cleanplate.base.types import Image, Labels
 from cleanplate.mask.edges import Guide, dot
 
-_WORK_AREA_PX = 432 * 240
+WORK_PX = 432 * 240
+"samples of a frame at working size"
 _RADII_PX, _EPS = (10, 7, 5, 3), 2.0  # of the guided filter: px at working size, Lab units squared
 _WINDOWS = 25  # squared radii that an object must cover for that window
 _EDGE_RADIUS_PX = 3  # of the one that draws borders at full size, px at working size
@@ -59,7 +60,7 @@ def gray_of(small: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
-def shrink(image: Image, area_px: int = _WORK_AREA_PX) -> NDArray[np.uint8]:
+def shrink(image: Image, area_px: int = WORK_PX) -> NDArray[np.uint8]:
     """The frame (H, W, 3) at working size or one of about that area, 8 bit; never enlarged."""
     height, width = image.shape[:2]
     scale = min(1.0, (area_px / (height * width)) ** 0.5)

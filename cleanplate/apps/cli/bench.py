@@ -15,7 +15,6 @@ from cleanplate.base.errors import UsageError
 from cleanplate.base.report import Watch
 from cleanplate.bench.speed.cases import EXTENTS
 from cleanplate.mask.segmenter import SEGMENTERS
-from cleanplate.mask.tracker import TRACKERS
 from cleanplate.paint.engine import engine_class
 
 Data = Annotated[Path, typer.Argument(help="A data set: see docs/evaluation.md for the layouts.", show_default=False)]
@@ -68,7 +67,7 @@ def track(
     output: Output = Path("bench-track"),
     tracker: Annotated[
         str, typer.Option("--tracker", help="Names with commas between; NAME=FOLDER for labels made elsewhere.")
-    ] = ",".join(TRACKERS),
+    ] = "flow,warp",
     count_last: Annotated[
         bool, typer.Option("--count-last", help="Count the last frame as well, which DAVIS does not.")
     ] = False,
