@@ -36,6 +36,7 @@ _W_PLATE, _W_MOTION, _W_BEFORE = 1.5, 1.0, 0.5
 _FILTER_AREA_PX = 1500
 _SMOOTHNESS = 1.0
 _MARGIN_PX = 5
+_GOES_ON = 0.3  # share of the flow that comes back to where it began; with less, another shot has begun
 _GRID_PX = 6
 _STILL_SECONDS = 1.0  # what has not stirred for so long is not shown
 _GIVEN_UP_SECONDS = 8.0  # what has not stirred for so long belongs to the scene
@@ -67,12 +68,15 @@ class MotionFinder:
         if not is_still:
             self._scene.follow(way)
             self._hidden = seen_from(self._hidden, way)
+        if sure.mean() < _GOES_ON:
+            self._start(sight, picture)
+            return np.zeros(image.shape[:2], np.uint8), dict.fromkeys(self._movers.numbers, 0.0)
         found, _ = warp(self._found, back)
         outside = cv2.dilate((found > 0.5).astype(np.uint8), np.ones((2 * _MARGIN_PX + 1,) * 2, np.uint8)) == 0
         self._scene.lit(picture, outside)
         moved = residual(back, outside)
         sight.residual = sight.half(moved)
-        stirs = self._stir.step(sight.gray, way, outside)
+        stirs = self._stir.step(sight.gray, way, outside) | (moved * sure > _MOVES_PX)
         # fuse
         evidence = _W_PLATE * self._scene.evidence(picture)
         known = self._scene.is_known

@@ -17,9 +17,11 @@ from cleanplate.motion.warp import warp
 
 _LEAST_AREA_PX = 50  # at working size: smaller things are not followed
 _SURE_AREA_PX = 250  # smaller ones are shown from their second frame on
-_YOUNG_FRAMES = 8  # one so young that touches another is a part of it
+_YOUNG_FRAMES = 5  # one so young that touches another is a part of it
 _OVERLAP = 0.15  # of the smaller of the two: where a thing was expected and where one is found
 _REMEMBERED_SECONDS = 4.0  # how long one that is gone is still known
+_LATE_FRAMES = 12  # a new one so young may yet be known again: it came out from behind something piece by piece
+_WHOLE = 0.7  # of its usual area: with less a thing is partly hidden, and its middle goes another way than itself
 _ALIKE = 0.0  # score of its looks from which one that comes back is known again
 _REACH = 1.5  # of its size: how far from where it was expected one may come back
 _SAMPLES = 1200
@@ -34,6 +36,8 @@ class _Mover:
     looks: Appearance = field(default_factory=Appearance)
     speed_px: NDArray[np.float64] = field(default_factory=lambda: np.zeros(2))
     "against the background, px a frame"
+    usual_px: float = 0.0
+    "its area, a running mean over when it is seen whole"
     frames: int = 0
     gone_frames: int = 0
     last: NDArray[np.float64] = field(default_factory=lambda: np.zeros(2))
@@ -44,8 +48,7 @@ class _Mover:
 
     @property
     def middle(self) -> NDArray[np.float64]:
-        y, x = np.nonzero(self.hole)
-        return np.array([x.mean(), y.mean()]) if len(x) else np.zeros(2)
+        return _middle(self.hole)
 
 
 class Movers:
@@ -75,7 +78,9 @@ class Movers:
             hole = parts == part
             claims = self._claims(hole)
             if not claims:
-                claims = [self._known_again(hole, sight, now) or self._new()]
+                claims = [self._new(hole)]
+            if len(claims) == 1 and self._movers[claims[0]].frames < _LATE_FRAMES:
+                claims = [self._known_again(claims[0], hole, sight, now)]
             shares = {claims[0]: hole} if len(claims) == 1 else self._divided(hole, claims, sight)
             if len(claims) > 1:
                 crossed |= set(claims)
@@ -117,24 +122,27 @@ class Movers:
             shares = {first: shares[first]}
         return sorted(shares, key=lambda n: (-shares[n], n))
 
-    def _known_again(self, hole: Hole, sight: Sight, now: Mapping[int, Hole]) -> int | None:
-        """The one among those gone who looks like this and may have come here."""
+    def _known_again(self, number: int, hole: Hole, sight: Sight, now: Mapping[int, Hole]) -> int:
+        """The one among those gone who looks like this new one and may have come here, and now has its number."""
         chosen = _samples(hole, sight, self._frames)
-        y, x = np.nonzero(hole)
-        here, best = np.array([x.mean(), y.mean()]), (_ALIKE, 0)
-        for number, mover in sorted(self._movers.items()):
-            if not mover.gone_frames or number in now or not mover.area_px:
+        if not len(chosen):
+            return number
+        here, best = _middle(hole), (_ALIKE, number)
+        for other, mover in sorted(self._movers.items()):
+            if not mover.gone_frames or other in now or other == number:
                 continue
-            near = np.hypot(*(here - mover.middle)) < _REACH * (mover.area_px**0.5) + 2 * np.hypot(*mover.speed_px) + mover.gone_frames
+            reach = _REACH * mover.usual_px**0.5 + mover.gone_frames
             score = float(mover.looks.score(chosen).mean())
-            if near and score > best[0]:
-                best = score, number
-        return best[1] or None
+            if np.hypot(*(here - mover.middle)) < reach and score > best[0]:
+                best = score, other
+        if best[1] != number:
+            del self._movers[number]
+        return best[1]
 
-    def _new(self) -> int:
+    def _new(self, hole: Hole) -> int:
         free = [n for n in (*range(self._last + 1, _MOST + 1), *range(1, self._last + 1)) if n not in self._movers]
         self._last = free[0]
-        self._movers[free[0]] = _Mover(np.zeros((0, 0), np.bool_))
+        self._movers[free[0]] = _Mover(np.zeros_like(hole))
         return free[0]
 
     def _divided(self, hole: Hole, claims: list[int], sight: Sight) -> dict[int, Hole]:
@@ -158,12 +166,13 @@ class Movers:
                     del self._movers[number]
                 continue
             hole = now[number]
-            y, x = np.nonzero(hole)
-            here = np.array([x.mean(), y.mean()])
-            if mover.frames and not mover.gone_frames and number not in crossed and mover.area_px:
-                was = mover.last
-                went = here - through(np.linalg.inv(way), was[None])[0]
+            here = _middle(hole)
+            area = float(np.count_nonzero(hole))
+            if mover.frames and not mover.gone_frames and number not in crossed and area > _WHOLE * mover.usual_px:
+                mover.usual_px += 0.2 * (area - mover.usual_px)
+                went = here - through(np.linalg.inv(way), mover.last[None])[0]
                 mover.speed_px = 0.8 * mover.speed_px + 0.2 * went
+            mover.usual_px = mover.usual_px or area
             mover.last = here
             mover.hole, mover.gone_frames, mover.frames = hole, 0, mover.frames + 1
             if number not in crossed and (mover.frames + number) % _EVERY_FRAMES == 0:
@@ -176,6 +185,11 @@ class Movers:
                 if len(inside) and len(outside):
                     both = np.concatenate([inside, outside])
                     mover.looks.learn(both, np.arange(len(both)) < len(inside))
+
+
+def _middle(hole: Hole) -> NDArray[np.float64]:
+    y, x = np.nonzero(hole)
+    return np.array([x.mean(), y.mean()]) if len(x) else np.zeros(2)
 
 
 def _samples(hole: Hole, sight: Sight, seed: int, count: int = _SAMPLES) -> NDArray[np.float32]:
