@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 from cleanplate.base.errors import MaskError
 from cleanplate.base.types import Labels
 
+LABELS_TAG = "cleanplate labels"
+"the comment of a video whose gray values are object ids"
 MAX_PIXELS = 2**26
 "8192x8192: twice the largest video there is"
 _GRAY_SPREAD = 8
@@ -93,6 +95,8 @@ class VideoPictures:
         """Reads the timing of all frames, decodes none. Raises `MaskError` for what is no readable video."""
         self.path = path
         self._container, self._stream = _open(path)
+        tags = {name.lower(): text for name, text in self._container.metadata.items()}
+        self._has_labels = tags.get("comment") == LABELS_TAG
         self._frames: Iterator[av.VideoFrame] | None = None
         self._frame: av.VideoFrame | None = None
         try:
@@ -155,6 +159,8 @@ class VideoPictures:
     def _as_picture(self, frame: av.VideoFrame) -> Picture:
         if frame.is_corrupt:
             raise self._broken()
+        if self._has_labels:
+            return Picture(labels=np.asarray(frame.to_ndarray(format="gray"), np.uint8))
         return _picture(frame, "video")
 
     def _broken(self) -> MaskError:
