@@ -46,12 +46,12 @@ _STIRRING_SHARE, _STIRRING_PX = 0.004, 8  # of a thing that must have stirred
 class MotionFinder:
     """See the module. All of its state is of one frame's size."""
 
-    def __init__(self, frames_per_second: float = 25.0) -> None:
+    def __init__(self, frames_per_second: float = 25.0, first_number: int = 1) -> None:
         self._rate = frames_per_second
         self._dis = DisFlow()
         self._before: Sight | None = None
         self._scene: SceneModel | None = None
-        self._movers = Movers(frames_per_second)
+        self._movers = Movers(frames_per_second, first_number)
 
     def step(self, image: Image) -> tuple[Labels, Mapping[int, float]]:
         """What moves in the next frame (H, W, 3): labels (H, W), and how sure each number is, 0 = not to be seen."""
@@ -126,4 +126,3 @@ class MotionFinder:
         near = cv2.dilate(found.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
         self._hidden = np.where(found & ~shown, self._hidden + 1, 0).astype(np.float32)
         self._scene.learn(picture, ~near, self._hidden > (_GIVEN_UP_SECONDS - _STILL_SECONDS) * self._rate)
-

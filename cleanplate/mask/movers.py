@@ -24,6 +24,7 @@ _LATE_FRAMES = 12  # a new one so young may yet be known again: it came out from
 _WHOLE = 0.7  # of its usual area: with less a thing is partly hidden, and its middle goes another way than itself
 _ALIKE = 0.0  # score of its looks from which one that comes back is known again
 _REACH = 1.5  # of its size: how far from where it was expected one may come back
+_NEAR_PX = 40  # surroundings that its looks are told from
 _SAMPLES = 1200
 _EVERY_FRAMES = 2
 _W_LOOKS, _W_PLACE = 2.0, 0.15
@@ -34,30 +35,46 @@ _MOST = 255
 class _Mover:
     hole: Hole  # (h, w): where it was last seen, moved on to where it is expected
     looks: Appearance = field(default_factory=Appearance)
+    middle: NDArray[np.float64] = field(default_factory=lambda: np.zeros(2))
     speed_px: NDArray[np.float64] = field(default_factory=lambda: np.zeros(2))
-    "against the background, px a frame"
+    "against the background, (x, y) px a frame"
     usual_px: float = 0.0
     "its area, a running mean over when it is seen whole"
     frames: int = 0
     gone_frames: int = 0
-    last: NDArray[np.float64] = field(default_factory=lambda: np.zeros(2))
 
     @property
     def area_px(self) -> int:
         return int(np.count_nonzero(self.hole))
 
-    @property
-    def middle(self) -> NDArray[np.float64]:
-        return _middle(self.hole)
+    def see(self, hole: Hole, way: Plane, is_crossing: bool) -> None:
+        """It is there (h, w), in a frame whose points `way` takes to the last one's."""
+        area_px, middle = float(np.count_nonzero(hole)), _middle(hole)
+        if self.frames and not self.gone_frames and not is_crossing and area_px > _WHOLE * self.usual_px:
+            self.usual_px += 0.2 * (area_px - self.usual_px)
+            self.speed_px = 0.8 * self.speed_px + 0.2 * (middle - through(np.linalg.inv(way), self.middle[None])[0])
+        self.usual_px = self.usual_px or area_px
+        self.hole, self.middle, self.gone_frames, self.frames = hole, middle, 0, self.frames + 1
+
+    def expect(self, back: NDArray[np.float32], way: Plane) -> None:
+        """Move it on to where it should be in the next frame: along the flow if it was seen, else as it went."""
+        if not self.gone_frames:
+            carried, _ = warp(self.hole.astype(np.float32), back)
+            self.hole = np.asarray(carried > 0.5)
+            return
+        there = through(np.linalg.inv(way), self.middle[None])[0] + self.speed_px
+        shift = np.column_stack([np.eye(2), there - self.middle])
+        moved = cv2.warpAffine(self.hole.astype(np.uint8), shift, self.hole.shape[::-1], flags=cv2.INTER_NEAREST)
+        self.hole, self.middle = np.asarray(moved > 0), there
 
 
 class Movers:
     """See the module."""
 
-    def __init__(self, frames_per_second: float) -> None:
+    def __init__(self, frames_per_second: float, first_number: int = 1) -> None:
         self._movers: dict[int, _Mover] = {}
         self._remembered_frames = round(_REMEMBERED_SECONDS * frames_per_second)
-        self._last = 0
+        self._first = self._last = first_number
         self._frames = 0
 
     @property
@@ -68,7 +85,8 @@ class Movers:
     def step(self, found: Hole, sight: Sight, back: NDArray[np.float32], way: Plane) -> Mapping[int, Hole]:
         """Where each is (h, w), given all that moves in this frame, its flow to the last and the camera's way there."""
         self._frames += 1
-        self._expect(back, way)
+        for mover in self._movers.values():
+            mover.expect(back, way)
         count, parts, facts, _ = cv2.connectedComponentsWithStats(found.astype(np.uint8), connectivity=8)
         now: dict[int, Hole] = {}
         crossed: set[int] = set()
@@ -76,10 +94,10 @@ class Movers:
             if facts[part, cv2.CC_STAT_AREA] < _LEAST_AREA_PX:
                 continue
             hole = parts == part
-            claims = self._claims(hole)
+            claims = self._claims(hole, now)
             if not claims:
                 claims = [self._new(hole)]
-            if len(claims) == 1 and self._movers[claims[0]].frames < _LATE_FRAMES:
+            if len(claims) == 1 and self._movers[claims[0]].frames < _LATE_FRAMES and claims[0] not in now:
                 claims = [self._known_again(claims[0], hole, sight, now)]
             shares = {claims[0]: hole} if len(claims) == 1 else self._divided(hole, claims, sight)
             if len(claims) > 1:
@@ -89,38 +107,20 @@ class Movers:
         self._settle(now, crossed, sight, way)
         return {n: hole for n, hole in now.items() if self._movers[n].frames > 1 or hole.sum() > _SURE_AREA_PX}
 
-    def _expect(self, back: NDArray[np.float32], way: Plane) -> None:
-        """Move everyone on to where he is expected: along the flow if he is seen, else as he went."""
-        for mover in self._movers.values():
-            if mover.gone_frames:
-                middle = mover.middle
-                here = through(np.linalg.inv(way), middle[None])[0] - middle + mover.speed_px
-                shift = np.array([[1, 0, here[0]], [0, 1, here[1]]])
-                moved = cv2.warpAffine(mover.hole.astype(np.uint8), shift, mover.hole.shape[::-1], flags=cv2.INTER_NEAREST)
-                mover.hole = np.asarray(moved > 0)
-            else:
-                carried, _ = warp(mover.hole.astype(np.float32), back)
-                mover.hole = np.asarray(carried > 0.5)
-
-    def _claims(self, hole: Hole) -> list[int]:
-        """Those expected in a part of the picture, the largest share first; the young give way to the old."""
+    def _claims(self, hole: Hole, now: Mapping[int, Hole]) -> list[int]:
+        """Those expected in a part of the picture, the largest share first. What is young is taken for a part of it."""
+        found = int(np.count_nonzero(hole))
         shares = {}
         for number, mover in self._movers.items():
-            area = mover.area_px
             both = int(np.count_nonzero(mover.hole & hole))
-            if area and both >= _OVERLAP * min(area, np.count_nonzero(hole)):
+            if both and both >= _OVERLAP * min(mover.area_px, found):
                 shares[number] = both
-        old = {n: share for n, share in shares.items() if self._movers[n].frames >= _YOUNG_FRAMES}
-        if old and len(shares) > len(old):
-            for number in set(shares) - set(old):
-                del self._movers[number]
-            shares = old
-        elif not old and len(shares) > 1:
-            first = min(shares, key=lambda n: (-self._movers[n].frames, n))
-            for number in set(shares) - {first}:
-                del self._movers[number]
-            shares = {first: shares[first]}
-        return sorted(shares, key=lambda n: (-shares[n], n))
+        known = sorted(shares, key=lambda n: (-shares[n], n))
+        old = [n for n in known if self._movers[n].frames >= _YOUNG_FRAMES]
+        stay = old or known[:1]
+        for number in set(known) - set(stay) - set(now):
+            del self._movers[number]
+        return stay
 
     def _known_again(self, number: int, hole: Hole, sight: Sight, now: Mapping[int, Hole]) -> int:
         """The one among those gone who looks like this new one and may have come here, and now has its number."""
@@ -140,10 +140,11 @@ class Movers:
         return best[1]
 
     def _new(self, hole: Hole) -> int:
-        free = [n for n in (*range(self._last + 1, _MOST + 1), *range(1, self._last + 1)) if n not in self._movers]
-        self._last = free[0]
-        self._movers[free[0]] = _Mover(np.zeros_like(hole))
-        return free[0]
+        in_turn = (*range(self._last, _MOST + 1), *range(self._first, self._last))
+        number = next(n for n in in_turn if n not in self._movers)
+        self._last = number + 1
+        self._movers[number] = _Mover(np.zeros_like(hole))
+        return number
 
     def _divided(self, hole: Hole, claims: list[int], sight: Sight) -> dict[int, Hole]:
         """A part of the picture shared among several, by looks and by where each is expected."""
@@ -158,33 +159,31 @@ class Movers:
         return {n: share for n, share in shares.items() if np.count_nonzero(share) >= _LEAST_AREA_PX}
 
     def _settle(self, now: Mapping[int, Hole], crossed: set[int], sight: Sight, way: Plane) -> None:
-        """Believe where everyone is, and learn what they look like while they are alone."""
+        """Believe where everyone is, and learn how he moves and looks while he is alone."""
         for number, mover in list(self._movers.items()):
-            if number not in now:
-                mover.gone_frames += 1
-                if mover.gone_frames > self._remembered_frames or mover.frames < _YOUNG_FRAMES:
-                    del self._movers[number]
+            if number in now:
+                mover.see(now[number], way, number in crossed)
                 continue
-            hole = now[number]
-            here = _middle(hole)
-            area = float(np.count_nonzero(hole))
-            if mover.frames and not mover.gone_frames and number not in crossed and area > _WHOLE * mover.usual_px:
-                mover.usual_px += 0.2 * (area - mover.usual_px)
-                went = here - through(np.linalg.inv(way), mover.last[None])[0]
-                mover.speed_px = 0.8 * mover.speed_px + 0.2 * went
-            mover.usual_px = mover.usual_px or area
-            mover.last = here
-            mover.hole, mover.gone_frames, mover.frames = hole, 0, mover.frames + 1
-            if number not in crossed and (mover.frames + number) % _EVERY_FRAMES == 0:
-                others = [one.hole for n, one in self._movers.items() if n != number and one.hole.shape == hole.shape]
-                away = ~hole & ~np.any(others, axis=0) if others else ~hole
-                near = away & (_away(hole) < 40)
-                rivals = np.any([o for o in others], axis=0) & ~hole if others else np.zeros_like(hole)
-                inside = _samples(hole, sight, self._frames)
-                outside = np.concatenate([_samples(where, sight, self._frames, _SAMPLES // 2) for where in (near, rivals)])
-                if len(inside) and len(outside):
-                    both = np.concatenate([inside, outside])
-                    mover.looks.learn(both, np.arange(len(both)) < len(inside))
+            mover.gone_frames += 1
+            if mover.gone_frames > self._remembered_frames or mover.frames < _YOUNG_FRAMES:
+                del self._movers[number]
+        for number in sorted(now.keys() - crossed):
+            if (self._frames + number) % _EVERY_FRAMES == 0:
+                self._learn(number, sight)
+
+    def _learn(self, number: int, sight: Sight) -> None:
+        """What one looks like, beside what is around him and beside the others."""
+        mover = self._movers[number]
+        near = ~mover.hole & (_away(mover.hole) < _NEAR_PX)
+        rivals = np.zeros_like(near)
+        for other, one in self._movers.items():
+            if other != number:
+                rivals |= one.hole & ~mover.hole
+        inside = _samples(mover.hole, sight, self._frames)
+        parts = [_samples(where, sight, self._frames, _SAMPLES // 2) for where in (near & ~rivals, rivals)]
+        outside = np.concatenate(parts)
+        if len(inside) and len(outside):
+            mover.looks.learn(np.concatenate([inside, outside]), np.arange(len(inside) + len(outside)) < len(inside))
 
 
 def _middle(hole: Hole) -> NDArray[np.float64]:

@@ -33,7 +33,10 @@ class SceneModel:
         how = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
         self._plate = np.asarray(cv2.warpPerspective(self._plate, way, (width, height), flags=how), np.float32)
         facts = cv2.warpPerspective(
-            np.dstack([self._variance, self._frames]), way, (width, height), flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
+            np.dstack([self._variance, self._frames]),
+            way,
+            (width, height),
+            flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP,
         )
         self._variance, self._frames = (np.ascontiguousarray(facts[..., n]) for n in (0, 1))
         rim = cv2.erode((self._frames > 0).astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=1) == 0

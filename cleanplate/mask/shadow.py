@@ -12,7 +12,7 @@ from __future__ import annotations
 import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from cleanplate.base.arrays import bounding_box, grow_box
 from cleanplate.base.arrays import cut as part_of
-from cleanplate.base.types import Box, Hole, Image, Labels
+from cleanplate.base.types import Box, Frame, Hole, Image, Labels
 from cleanplate.mask.edges import cut
 from cleanplate.mask.looks import Looks, Plate, light_between
 from cleanplate.mask.sight import see, shrink
@@ -89,6 +89,19 @@ def with_shadows(frames: Iterable[tuple[Image | None, Labels]]) -> Iterator[Labe
             yield finder.step()
     while len(finder):
         yield finder.step()
+
+
+def shadowed(frames: Iterable[tuple[Frame, Labels]]) -> Iterator[tuple[Frame, Labels]]:
+    """The same for a video's frames, which come back without their pictures."""
+    timing: deque[Frame] = deque()
+
+    def told() -> Iterator[tuple[Image | None, Labels]]:
+        for frame, labels in frames:
+            timing.append(replace(frame, native=None))
+            yield None if frame.native is None else frame.image, labels
+
+    for labels in with_shadows(told()):
+        yield timing.popleft(), labels
 
 
 @dataclass(frozen=True, eq=False)
