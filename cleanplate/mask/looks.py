@@ -139,7 +139,7 @@ def _joined(middle: _Look, looks: list[_Look]) -> Plate:
     number = good.sum(0)
     values[~good] = np.nan
     plate = _median(values[..., :3], number)
-    apart = np.where(good, np.abs(values[..., :3] - plate).mean(-1), 0)
+    apart = np.where(good, np.stack([across(np.abs(one - plate)) for one in values[..., :3]]), 0)
     spread = np.sqrt((apart**2).sum(0) / np.maximum(number - 1, 1))
     known = number > 0
     usual = float(np.median(spread[number > 1])) if (number > 1).any() else _UNSEEN_SPREAD
@@ -150,6 +150,11 @@ def _joined(middle: _Look, looks: list[_Look]) -> Plate:
         away_px=(np.where(good, away, 0).sum(0) / np.maximum(number, 1)).astype(np.float32),
         known=known,
     )
+
+
+def across(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The mean over the three channels of (h, w, 3); numpy's over so short an axis is ten times slower."""
+    return np.asarray(cv2.transform(values, np.full((1, 3), 1 / 3, np.float32)), np.float32)
 
 
 def light_between(seen: NDArray[Any], wanted: NDArray[Any], where: Hole) -> NDArray[np.float32]:

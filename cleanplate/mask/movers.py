@@ -21,6 +21,7 @@ _YOUNG_FRAMES = 5  # one so young that touches another is a part of it
 _OVERLAP = 0.15  # of the smaller of the two: where a thing was expected and where one is found
 _REMEMBERED_SECONDS = 4.0  # how long one that is gone is still known
 _LATE_FRAMES = 12  # a new one so young may yet be known again: it came out from behind something piece by piece
+_ENOUGH, _TOO_MUCH = 0.15, 4  # of its usual area: between these is what may be it
 _WHOLE = 0.7  # of its usual area: with less a thing is partly hidden, and its middle goes another way than itself
 _ALIKE = 0.0  # score of its looks from which one that comes back is known again
 _REACH = 1.5  # of its size: how far from where it was expected one may come back
@@ -52,7 +53,8 @@ class _Mover:
         area_px, middle = float(np.count_nonzero(hole)), _middle(hole)
         if self.frames and not self.gone_frames and not is_crossing and area_px > _WHOLE * self.usual_px:
             self.usual_px += 0.2 * (area_px - self.usual_px)
-            self.speed_px = 0.8 * self.speed_px + 0.2 * (middle - through(np.linalg.inv(way), self.middle[None])[0])
+            went = middle - self._stood(way)
+            self.speed_px += max(0.2, 1 / self.frames) * (went - self.speed_px)
         self.usual_px = self.usual_px or area_px
         self.hole, self.middle, self.gone_frames, self.frames = hole, middle, 0, self.frames + 1
 
@@ -62,10 +64,14 @@ class _Mover:
             carried, _ = warp(self.hole.astype(np.float32), back)
             self.hole = np.asarray(carried > 0.5)
             return
-        there = through(np.linalg.inv(way), self.middle[None])[0] + self.speed_px
+        there = self._stood(way) + self.speed_px
         shift = np.column_stack([np.eye(2), there - self.middle])
         moved = cv2.warpAffine(self.hole.astype(np.uint8), shift, self.hole.shape[::-1], flags=cv2.INTER_NEAREST)
         self.hole, self.middle = np.asarray(moved > 0), there
+
+    def _stood(self, way: Plane) -> NDArray[np.float64]:
+        """Where its middle would be now if it had not moved but the camera."""
+        return np.asarray(through(np.asarray(np.linalg.inv(way), np.float64), self.middle[None])[0], np.float64)
 
 
 class Movers:
@@ -127,17 +133,19 @@ class Movers:
         chosen = _samples(hole, sight, self._frames)
         if not len(chosen):
             return number
-        here, best = _middle(hole), (_ALIKE, number)
+        here, best_score, best = _middle(hole), _ALIKE, number
         for other, mover in sorted(self._movers.items()):
             if not mover.gone_frames or other in now or other == number:
                 continue
+            if not _ENOUGH * mover.usual_px < np.count_nonzero(hole) < _TOO_MUCH * mover.usual_px:
+                continue
             reach = _REACH * mover.usual_px**0.5 + mover.gone_frames
             score = float(mover.looks.score(chosen).mean())
-            if np.hypot(*(here - mover.middle)) < reach and score > best[0]:
-                best = score, other
-        if best[1] != number:
+            if np.hypot(*(here - mover.middle)) < reach and score > best_score:
+                best_score, best = score, other
+        if best != number:
             del self._movers[number]
-        return best[1]
+        return best
 
     def _new(self, hole: Hole) -> int:
         in_turn = (*range(self._last, _MOST + 1), *range(self._first, self._last))

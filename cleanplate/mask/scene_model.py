@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cleanplate.base.types import Hole
-from cleanplate.mask.looks import light_between
+from cleanplate.mask.looks import across, light_between
 from cleanplate.motion.register import Plane
 
 _MEMORY_FRAMES = 30  # a sample's plate is the mean over about so many of its frames
@@ -32,13 +32,10 @@ class SceneModel:
         height, width = self._frames.shape
         how = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
         self._plate = np.asarray(cv2.warpPerspective(self._plate, way, (width, height), flags=how), np.float32)
-        facts = cv2.warpPerspective(
-            np.dstack([self._variance, self._frames]),
-            way,
-            (width, height),
-            flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP,
-        )
-        self._variance, self._frames = (np.ascontiguousarray(facts[..., n]) for n in (0, 1))
+        how = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
+        facts = cv2.warpPerspective(np.dstack([self._variance, self._frames]), way, (width, height), flags=how)
+        self._variance = np.ascontiguousarray(facts[..., 0], np.float32)
+        self._frames = np.ascontiguousarray(facts[..., 1], np.float32)
         rim = cv2.erode((self._frames > 0).astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=1) == 0
         self._frames[rim] = 0
 
@@ -49,20 +46,19 @@ class SceneModel:
 
     def lit(self, picture: NDArray[np.float32], outside: Hole) -> None:
         """Bring the plate to the light of a frame (h, w, 3), told where nothing stands before it."""
-        gain = light_between(self._plate, picture, outside & self.is_known)
-        self._plate *= gain
+        self._plate *= light_between(self._plate, picture, outside & self.is_known)
 
     def evidence(self, picture: NDArray[np.float32]) -> NDArray[np.float32]:
         """How surely something stands before the plate: (h, w), -1 no, 0 cannot tell, and up to 3.
 
         What is only darkened, in all channels alike, counts less: that is a shadow rather than a thing.
         """
-        difference = cv2.blur(picture - self._plate, (3, 3))
-        light = np.maximum(cv2.blur(self._plate, (3, 3)).sum(-1), 1) / 3
-        common = difference.mean(-1)
-        apart = np.abs(difference - common[..., None]).mean(-1)  # of the channels
+        difference = np.asarray(cv2.blur(picture - self._plate, (3, 3)), np.float32)
+        light = np.maximum(across(np.asarray(cv2.blur(self._plate, (3, 3)), np.float32)), 1)
+        common = across(difference)
+        apart = across(np.abs(difference - common[..., None]))  # of the channels
         dimmed = (common < 0) & (common > (_DIMMED - 1) * light) & (apart < 0.06 * light + 2)
-        size = np.abs(difference).mean(-1) * np.where(dimmed, np.float32(_DIM_WORTH), np.float32(1))
+        size = across(np.abs(difference)) * np.where(dimmed, np.float32(_DIM_WORTH), np.float32(1))
         told = np.maximum(_TOLD_BY * np.sqrt(self._variance), _LEAST_LEVELS)
         return np.where(self.is_known, np.clip(size / told - 1, -1, 3), 0).astype(np.float32)
 
@@ -71,7 +67,7 @@ class SceneModel:
         self._frames[anew] = 0
         rate = np.where(where | anew, 1 / (np.minimum(self._frames, _MEMORY_FRAMES) + 1), 0).astype(np.float32)
         difference = picture - self._plate
-        squared = (difference**2).mean(-1)
+        squared = across(difference**2)
         first = self._frames < 1
         self._variance += rate * np.where(first, (2 * _LEAST_SIGMA) ** 2 - self._variance, squared - self._variance)
         np.maximum(self._variance, _LEAST_SIGMA**2, out=self._variance)

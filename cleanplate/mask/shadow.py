@@ -22,7 +22,7 @@ from cleanplate.base.arrays import bounding_box, grow_box
 from cleanplate.base.arrays import cut as part_of
 from cleanplate.base.types import Box, Frame, Hole, Image, Labels
 from cleanplate.mask.edges import cut
-from cleanplate.mask.looks import Looks, Plate, light_between
+from cleanplate.mask.looks import Looks, Plate, across, light_between
 from cleanplate.mask.sight import see, shrink
 
 AHEAD_FRAMES = 60
@@ -149,8 +149,8 @@ def _score(small: NDArray[np.float32], plate: Plate, usable: Hole) -> NDArray[np
     share = usable.astype(np.float32)
     near, wide = _Window(share, _AREA_PX), _Window(share, _TEXTURE_PX)
     seen, was, spread = near.mean(small), near.mean(wanted), near.mean(plate.spread)
-    bright = np.maximum(was.mean(-1), 1)
-    change = np.abs(seen - was).mean(-1) / bright
+    bright = np.maximum(across(was), 1)
+    change = across(np.abs(seen - was)) / bright
     certain = np.maximum(_LEAST_CHANGE, np.maximum(_SIGMAS * spread, _LEAST_LEVELS) / bright)
     # What lies on the plate lets its texture through; what covers it brings its own.
     a, b = _detail(small), _detail(wanted)
@@ -162,7 +162,7 @@ def _score(small: NDArray[np.float32], plate: Plate, usable: Hole) -> NDArray[np
 
 def _detail(picture: NDArray[np.float32]) -> NDArray[np.float32]:
     """The fine structure of a picture's brightness (h, w), without what changes slowly: a soft shadow's border."""
-    light = picture.mean(-1)
+    light = across(picture)
     return np.asarray(light - cv2.GaussianBlur(light, (0, 0), _DETAIL_PX), np.float32)
 
 

@@ -25,7 +25,7 @@ class Stir:
     def step(self, gray: NDArray[np.uint8], way: Plane, outside: Hole) -> Hole:
         """Where the next frame (h, w) stirs. `way` takes its points to the last one's; `outside`: the background."""
         smooth = cv2.blur(gray.astype(np.float32), (3, 3))
-        here = np.dstack([smooth, smooth])
+        here = np.asarray(np.dstack([smooth, smooth]), np.float32)
         if not np.array_equal(way, np.eye(3)):
             self._bounds = [seen_from(bounds, way, here) for bounds in self._bounds]
         if self._frames % self._half_frames == 0:
