@@ -36,6 +36,7 @@ from cleanplate.motion.warp import there_and_back, warp
 _MOVES_PX = 0.6  # away from where the background goes
 _W_PLATE, _W_BEFORE = 1.5, 0.5
 _LEAST_MOTION = 0.3
+_DOUBT = 0.2  # what nothing tells of is taken for the scene
 _THING_PX = 1500  # area of a thing, for the filter's window
 _SMOOTHNESS = 1.0
 _MARGIN_PX, _RIM_PX = 11, 5  # around what was found: not asked for the background's motion, and not learned
@@ -126,10 +127,12 @@ class _View:
         moved = residual(back, outside)
         sight.residual = sight.half(moved)
         sight.features = features(sight.half(sight.lab), np.stack([sight.residual] * 2, -1))
-        motion = np.clip((moved - _MOVES_PX) / _MOVES_PX, -1, 3) * sure
+        usual = moved[moved * sure > _MOVES_PX]  # of things; half of that is the halo that flow draws around them
+        least = max(_MOVES_PX, float(np.median(usual)) / 2) if len(usual) else _MOVES_PX
+        motion = np.clip(2 * (moved / least - 1), -1, 3) * sure
         # Flow smears motion over what has just been uncovered: a known plate knows better.
         motion = np.where(self.scene.is_known, np.clip(motion, 0, _LEAST_MOTION), motion)
-        score = _W_PLATE * self.scene.evidence(picture) + motion + _W_BEFORE * (2 * found - 1)
+        score = _W_PLATE * self.scene.evidence(picture) + motion + _W_BEFORE * (2 * found - 1) * sure - _DOUBT
         degree = cut(sight.guide(_THING_PX).filter(score.astype(np.float32)), sight.lab, _SMOOTHNESS)
         stirs = self.stir.step(sight.gray, way, outside) | (moved * sure > _MOVES_PX)
         return degree, stirs

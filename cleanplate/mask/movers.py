@@ -149,7 +149,7 @@ class Movers:
 
     def _new(self, hole: Hole) -> int:
         in_turn = (*range(self._last, _MOST + 1), *range(self._first, self._last))
-        number = next(n for n in in_turn if n not in self._movers)
+        number: int = next(n for n in in_turn if n not in self._movers)
         self._last = number + 1
         self._movers[number] = _Mover(np.zeros_like(hole))
         return number

@@ -14,8 +14,8 @@ _MEMORY_FRAMES = 30  # a sample's plate is the mean over about so many of its fr
 _LEAST_SIGMA = 3.0  # levels
 _TOLD_BY = 4.0  # sigmas by which what stands before the plate differs
 _LEAST_LEVELS = 12.0
-_DIMMED, _DIM_WORTH = 0.6, 0.4  # light a shadow leaves at least, and what such a difference is worth
-_SURE_FRAMES = 5  # from so many frames a plate is believed
+_DIMMED, _DIM_WORTH = 0.72, 0.4  # light a shadow leaves at least, and what such a difference is worth
+_SURE_FRAMES = 3  # from so many frames a plate is believed
 
 
 class SceneModel:
@@ -29,13 +29,12 @@ class SceneModel:
 
     def follow(self, way: Plane) -> None:
         """The camera has moved: `way` takes points of the new frame to the last one's."""
-        height, width = self._frames.shape
+        height, width = self._plate.shape[:2]
         how = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
         self._plate = np.asarray(cv2.warpPerspective(self._plate, way, (width, height), flags=how), np.float32)
         how = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
-        facts = cv2.warpPerspective(np.dstack([self._variance, self._frames]), way, (width, height), flags=how)
-        self._variance = np.ascontiguousarray(facts[..., 0], np.float32)
-        self._frames = np.ascontiguousarray(facts[..., 1], np.float32)
+        for facts in (self._variance, self._frames):
+            facts[:] = cv2.warpPerspective(facts, way, (width, height), flags=how)
         rim = cv2.erode((self._frames > 0).astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=1) == 0
         self._frames[rim] = 0
 
