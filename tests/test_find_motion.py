@@ -101,7 +101,7 @@ def test_deep_pictures_and_a_second_run_give_the_same():
     deep = render("pan", width_px=288, height_px=160, frames=10, bit_depth=16)
     first = found(scene.images)
     assert np.array_equal(first, found(scene.images))
-    assert jaccard(first > 0, found(deep.images) > 0) > 0.95
+    assert min(jaccard(a > 0, b > 0) for a, b in zip(first[1:], found(deep.images)[1:], strict=True)) > 0.95
 
 
 def test_a_cut_starts_anew():

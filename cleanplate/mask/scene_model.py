@@ -63,7 +63,7 @@ class SceneModel:
 
     def learn(self, picture: NDArray[np.float32], where: Hole, anew: Hole) -> None:
         """Take the frame (h, w, 3) for the plate where nothing moves; `anew`: forget there what was known."""
-        self._frames[anew] = 0
+        self._frames[anew | (~where & ~self.is_known)] = 0  # what little was learned there was of what stands there
         rate = np.where(where | anew, 1 / (np.minimum(self._frames, _MEMORY_FRAMES) + 1), 0).astype(np.float32)
         difference = picture - self._plate
         squared = across(difference**2)
