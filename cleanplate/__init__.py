@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from cleanplate.base.report import Progress, Report
     from cleanplate.base.settings import Encode, Job
     from cleanplate.base.types import Clip, Painting
+    from cleanplate.bench.click import bench_click
     from cleanplate.bench.metrics.metric import METRICS
     from cleanplate.bench.quality.run import bench_quality
     from cleanplate.bench.score import score
@@ -59,6 +60,7 @@ _WHERE = {
     "Job": "base.settings",
     "Clip": "base.types",
     "Painting": "base.types",
+    "bench_click": "bench.click",
     "METRICS": "bench.metrics.metric",
     "bench_quality": "bench.quality.run",
     "bench_speed": "bench.speed.run",
@@ -93,6 +95,7 @@ __all__ = [
     "Report",
     "Scores",
     "UsageError",
+    "bench_click",
     "bench_quality",
     "bench_speed",
     "bench_track",

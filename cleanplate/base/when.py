@@ -69,8 +69,8 @@ def parse_span(text: str) -> Span:
     """`00:03-00:07`, `3-7.5`, `3-`, `-7`. Raises `UsageError` for anything else."""
     if looks_like_time(text):
         raise UsageError(
-            f"'{text}' is one time, not a time span; write it like 00:03-00:07, 3-7.5, 3- or -7, or add --track to follow "
-            "what is there from that time on"
+            f"'{text}' is one time, not a time span; write it like 00:03-00:07, 3-7.5, 3- or -7, or add --track to "
+            "follow what is there from that time on"
         )
     if not looks_like_span(text):
         raise UsageError(f"'{text}' is not a time span; write it like 00:03-00:07, 3-7.5, 3- or -7")

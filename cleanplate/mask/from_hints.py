@@ -51,6 +51,8 @@ class HintMaker(Maker):
         self._marking = Marking(source, object_id, scene, self._held, self._given)
         self._work_px = tracker_class(source.tracker).work_px
         self._legs: list[Leg] = []
+        self._shots: list[tuple[int, int]] = []
+        "half-open, those with a new mark"
         self._confidence: dict[int, array[float]] = {}
         self._tracked_frames = 0
 
@@ -84,6 +86,18 @@ class HintMaker(Maker):
             else:
                 self._end_shot(first, stop, marked, recent)
         self._pictures.clear()
+        self._warn()
+
+    def _warn(self) -> None:
+        """What a person has to know of how it went."""
+        timeline = self.scene.timeline
+        if self._held is None and sum(stop - first for first, stop in self._shots) < len(timeline):
+            ends = (*timeline.starts, timeline.end)
+            spans = (f"{float(ends[first]):.2f}-{float(ends[stop]):.2f} s" for first, stop in self._shots)
+            self.scene.warn(
+                f"what was marked is followed within its shot, {', '.join(spans)}; if it is in another one, mark it "
+                "there too"
+            )
         for fact in self.tracks():
             for sentence in fact.sentences():
                 self.scene.warn(sentence)
@@ -127,7 +141,10 @@ class HintMaker(Maker):
         untold = frozenset(self._held.objects if self._held else ()) - {
             mark.object_id for mark in self._marking.marks if not mark.is_new
         }
-        for leg in plan_legs(self._marking.marks, first, stop, untold):
+        legs = plan_legs(self._marking.marks, first, stop, untold)
+        if legs:
+            self._shots.append((first, stop))
+        for leg in legs:
             self._legs.append(leg)
             self._follow(leg)
         self._pictures.clear()

@@ -69,8 +69,6 @@ class Scene:
 
         Without `has_pixels` nothing is decoded, and `native` is None throughout.
         """
-        if has_pixels and self.video is None:
-            raise UsageError("this mask is found by looking at the video's pictures, but only its timing was given")
         times = enumerate(self.timestamps)
         if not has_pixels or self.video is None:
             yield from (Frame(index=n, pts=pts, duration=duration, native=None) for n, (pts, duration) in times)
@@ -170,6 +168,8 @@ def open_parts(sources: Sequence[MaskSource], scene: Scene) -> list[Part]:
             _check_span(source, scene.timeline)
             if source.kind not in MAKERS:
                 raise UsageError(f"there is nothing that finds '{source.kind}'; see cleanplate mask --help")
+            if MAKERS[source.kind].needs_pixels and (scene.video is None or scene.work is None):
+                raise UsageError(f"'{source}' is found by looking at the video's pictures, but only its timing is here")
             module, _, name = MAKERS[source.kind].where.partition(":")
             parts.append(Part(source, getattr(import_module(module), name)(source, number, scene)))
     except BaseException:
@@ -194,15 +194,16 @@ def union(parts: Sequence[Part], scene: Scene, *, has_pixels: bool = False) -> G
     labels = nothing
     for part in parts:
         part.maker.survey()
-    frames = scene.frames(has_pixels or any(MAKERS[part.source.kind].needs_pixels for part in parts))
-    for frame, time in zip(frames, scene.timeline.starts, strict=True):
-        now = [_labels_at(part, frame, time, nothing) for part in parts]
-        if before is None or any(a is not b for a, b in zip(now, before, strict=True)):
-            for part, drawn in zip(parts, now, strict=True):
-                part.has_marked = part.has_marked or (drawn is not nothing and bool(drawn.any()))
-            labels = _overlay([drawn for drawn in now if drawn is not nothing] or [nothing])
-            before = now
-        yield frame, labels
+    needs_pixels = has_pixels or any(MAKERS[part.source.kind].needs_pixels for part in parts)
+    with closing(scene.frames(needs_pixels)) as frames:
+        for frame, time in zip(frames, scene.timeline.starts, strict=True):
+            now = [_labels_at(part, frame, time, nothing) for part in parts]
+            if before is None or any(a is not b for a, b in zip(now, before, strict=True)):
+                for part, drawn in zip(parts, now, strict=True):
+                    part.has_marked = part.has_marked or (drawn is not nothing and bool(drawn.any()))
+                labels = _overlay([drawn for drawn in now if drawn is not nothing] or [nothing])
+                before = now
+            yield frame, labels
 
 
 def combine(

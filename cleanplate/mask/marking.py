@@ -89,6 +89,8 @@ class Marking:
         for number, hints in objects.items():
             rivals = [h.point_xy for n, those in objects.items() if n != number for h in those if h.kind == "click"]
             hole = self._segmenter.segment(image, _prompt(frame.index, number, hints, rivals), others)
+            if not hole.any():
+                raise MaskError(f"nothing is found at the {hints[0]}; mark the middle of the object, or give a mask")
             labels[hole] = number
         self._given.put(frame.index, labels)
 

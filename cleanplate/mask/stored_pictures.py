@@ -20,8 +20,6 @@ from numpy.typing import NDArray
 from cleanplate.base.errors import MaskError
 from cleanplate.base.types import Labels
 
-LABELS_TAG = "cleanplate labels"
-"the comment of a video whose gray values are object ids"
 MAX_PIXELS = 2**26
 "8192x8192: twice the largest video there is"
 _GRAY_SPREAD = 8
@@ -95,8 +93,6 @@ class VideoPictures:
         """Reads the timing of all frames, decodes none. Raises `MaskError` for what is no readable video."""
         self.path = path
         self._container, self._stream = _open(path)
-        tags = {name.lower(): text for name, text in self._container.metadata.items()}
-        self._has_labels = tags.get("comment") == LABELS_TAG
         self._frames: Iterator[av.VideoFrame] | None = None
         self._frame: av.VideoFrame | None = None
         try:
@@ -159,9 +155,8 @@ class VideoPictures:
     def _as_picture(self, frame: av.VideoFrame) -> Picture:
         if frame.is_corrupt:
             raise self._broken()
-        if self._has_labels:
-            return Picture(labels=np.asarray(frame.to_ndarray(format="gray"), np.uint8))
-        return _picture(frame, "video")
+        is_png = self._stream.codec_context.name == "png"  # a label video: its palette's indices are what counts
+        return _picture(frame, "png" if is_png else "video")
 
     def _broken(self) -> MaskError:
         return MaskError(f"the mask video {self.path} is damaged; write the mask video anew")
@@ -187,7 +182,8 @@ def _open(path: Path) -> tuple[av.container.InputContainer, av.video.stream.Vide
         raise MaskError(
             f"the mask {path} has no video stream of at most {MAX_PIXELS // 2**20} million pixels; give another file"
         )
-    streams[0].codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+    is_png = streams[0].codec_context.name == "png"
+    streams[0].codec_context.options = {"max_pixels": str(MAX_PIXELS), **(_STRICT if is_png else {})}
     return container, streams[0]
 
 

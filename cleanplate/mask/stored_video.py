@@ -1,6 +1,6 @@
-"""Stored masks as one lossless video: FFV1 with a checksum for each slice, whose gray values are the object ids.
+"""Stored masks as one lossless video: the palette PNGs of a folder of masks, one for each frame, in QuickTime.
 
-A tag in the file says that grays are labels; without it only bright ones would count as holes.
+PNG for its checksums: FFV1 has them too, but its decoder passes over what they find.
 """
 
 from __future__ import annotations
@@ -10,15 +10,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 import av
-import numpy as np
 from av.error import FFmpegError
 
 from cleanplate.base.errors import MediaError
 from cleanplate.mask.maker import Timestamps
 from cleanplate.mask.stored import StoredMasks
-from cleanplate.mask.stored_pictures import LABELS_TAG
-
-_OPTIONS = {"level": "3", "slicecrc": "1", "g": "1", "threads": "1"}
+from cleanplate.mask.stored_format import label_png
 
 
 def write_label_video(masks: StoredMasks, timestamps: Timestamps, path: Path) -> None:
@@ -27,18 +24,19 @@ def write_label_video(masks: StoredMasks, timestamps: Timestamps, path: Path) ->
     Raises `MediaError` where it cannot be written; then nothing of it is left.
     """
     part = path.with_name(f".{path.name}.part")
-    rate = 1 / (masks.time_base * max(min((duration for _, duration in timestamps), default=1), 1))
+    frame_s = masks.time_base * max(min((duration for _, duration in timestamps), default=1), 1)
     try:
-        with av.open(str(part), "w", format="matroska") as out:
-            out.metadata["comment"] = LABELS_TAG
-            stream = out.add_stream("ffv1", rate=rate.limit_denominator(60000), options=_OPTIONS)
-            stream.width, stream.height, stream.pix_fmt = masks.width_px, masks.height_px, "gray"
-            stream.codec_context.time_base = masks.time_base
+        with av.open(
+            str(part), "w", format="mov", options={"video_track_timescale": str(masks.time_base.denominator)}
+        ) as out:
+            stream = out.add_stream("png", rate=(1 / frame_s).limit_denominator(60000))
+            stream.width, stream.height, stream.pix_fmt = masks.width_px, masks.height_px, "pal8"
             for pts, duration in timestamps:
-                frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(masks.labels(pts)), format="gray")
-                frame.pts, frame.duration, frame.time_base = pts, duration, masks.time_base
-                out.mux(stream.encode(frame))
-            out.mux(stream.encode(None))
+                packet = av.Packet(label_png(masks.labels(pts)))
+                packet.stream, packet.time_base = stream, masks.time_base
+                packet.pts = packet.dts = pts
+                packet.duration, packet.is_keyframe = duration, True
+                out.mux(packet)
         facts = {
             "size_px": [masks.width_px, masks.height_px],
             "frame_count": masks.frame_count,

@@ -29,8 +29,8 @@ from cleanplate.tasks.marks import Marks, mask_pass, refuse_lost, sources_of
 from cleanplate.tasks.sheet import eight_bit
 from cleanplate.tasks.watchable import planes_of, watchable
 
-_LABEL_VIDEO = ".mkv"
-_OTHER_VIDEOS = (".mp4", ".mov", ".m4v", ".webm", ".avi", ".ts", ".mxf")
+_LABEL_VIDEO = ".mov"
+_OTHER_VIDEOS = (".mp4", ".mkv", ".m4v", ".webm", ".avi", ".ts", ".mxf")
 
 
 def make_masks(
@@ -45,8 +45,8 @@ def make_masks(
 ) -> tuple[MaskSummary, list[str]]:
     """Masks of the marks (see `Marks`), and the sentences about what had to be repaired.
 
-    output: a folder of stored masks, which `Job(masks=...)` and `mask=` take; or an .mkv, a lossless video whose gray
-    values are the object ids, with what `masks.json` says in a file beside it (`labels.mkv.json`); `mask=` takes it.
+    output: a folder of stored masks, which `Job(masks=...)` and `mask=` take; or a .mov, a lossless video whose palette
+    indices are the object ids, with what `masks.json` says in a file beside it (`labels.mov.json`); `mask=` takes it.
     With `fix` and no `mask`, stored masks in that folder are mended in place. preview: also write a video that shows
     the masks over the frames (`preview_path`). strict: raise `FailedError` once the masks are written, if what is
     followed was lost for a while.
@@ -70,12 +70,12 @@ def make_masks(
                 stored = StoredMasks(Path(folder))
                 write_label_video(stored, reader.timestamps(), output)
                 if preview:
-                    warnings += _write_preview(reader, stored, preview_path(output), watch)
+                    _write_preview(reader, stored, preview_path(output), watch)
             summary = replace(summary, folder=output)
         else:
             summary = mask_pass(reader, output, marks, warn=warnings.append, watch=watch)
             if preview:
-                warnings += _write_preview(reader, StoredMasks(output), preview_path(output), watch)
+                _write_preview(reader, StoredMasks(output), preview_path(output), watch)
     if strict:
         refuse_lost(summary.tracks)
     return summary, warnings
@@ -86,7 +86,7 @@ def preview_path(output: Path) -> Path:
     return output.with_name(f"{output.name}.preview.mp4")
 
 
-def _write_preview(reader: VideoReader, masks: StoredMasks, path: Path, watch: Watch | None) -> list[str]:
+def _write_preview(reader: VideoReader, masks: StoredMasks, path: Path, watch: Watch | None) -> None:
     info = watchable(reader.info)
     tinted = _tinter()
     with VideoWriter(path, info, Encode(crf=20)) as writer:
@@ -97,7 +97,6 @@ def _write_preview(reader: VideoReader, masks: StoredMasks, path: Path, watch: W
             writer.write(replace(frame, native=planes_of(shown, info)))
             if watch is not None:
                 watch(Progress(stage="preview", done=frame.index + 1, total=masks.frame_count))
-    return list(writer.warnings)
 
 
 def _tinter() -> Callable[[Image, Labels], Image]:

@@ -1,4 +1,4 @@
-"""The benches: `cleanplate bench quality`, `track`, `speed`. Each is loaded when it is used: they are heavy."""
+"""The benches: `cleanplate bench quality`, `track`, `click`, `speed`. Each is loaded when used: they are heavy."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cleanplate.apps.cli import flags, screen
 from cleanplate.base.errors import UsageError
 from cleanplate.base.report import Watch
 from cleanplate.bench.speed.cases import EXTENTS
-from cleanplate.mask.tracker import TRACKERS
+from cleanplate.mask.segmenter import SEGMENTERS
 from cleanplate.paint.engine import engine_class
 
 Data = Annotated[Path, typer.Argument(help="A data set: see docs/evaluation.md for the layouts.", show_default=False)]
@@ -67,7 +67,7 @@ def track(
     output: Output = Path("bench-track"),
     tracker: Annotated[
         str, typer.Option("--tracker", help="Names with commas between; NAME=FOLDER for labels made elsewhere.")
-    ] = ",".join(TRACKERS),
+    ] = "flow,warp",
     count_last: Annotated[
         bool, typer.Option("--count-last", help="Count the last frame as well, which DAVIS does not.")
     ] = False,
@@ -88,6 +88,25 @@ def track(
             watch=watch,
         )
     _show(report, output, quiet, as_json)
+
+
+def click(
+    data: Data,
+    segmenter: Annotated[str, typer.Option("--segmenter", help=f"One of {', '.join(SEGMENTERS)}.")] = "grabcut",
+    clicks: Annotated[int, typer.Option("--clicks", help="Clicks in each frame.")] = 5,
+    every: Annotated[
+        int | None, typer.Option("--every", help="Try each so many frames.", show_default="the first alone")
+    ] = None,
+    quiet: flags.Quiet = False,
+    as_json: flags.AsJson = False,
+) -> None:
+    """IoU of a segmenter after one click, two, ..., each in the middle of the largest mistake."""
+    with screen.progress_line(not quiet and not as_json) as watch:
+        report = cleanplate.bench_click(data, segmenter=segmenter, clicks=clicks, every=every, watch=watch)
+    if as_json:
+        typer.echo(report.to_json(), nl=False)
+    elif not quiet:
+        screen.show_page(report.to_markdown())
 
 
 def speed(
@@ -169,4 +188,4 @@ def _options(given: list[str] | None) -> dict[str, dict[str, Any]]:
     return {engine: flags.parse_options(pairs, engine_class(engine).Options) for engine, pairs in by_engine.items()}
 
 
-COMMANDS = (quality, track, speed)
+COMMANDS = (quality, track, click, speed)

@@ -136,7 +136,7 @@ def mask(
     video: flags.Video,
     output: Annotated[
         Path,
-        typer.Option("--output", "-o", help="The folder to write, or a label video, .mkv.", show_default=False),
+        typer.Option("--output", "-o", help="The folder to write, or a label video, .mov.", show_default=False),
     ],
     marks: Marks,
     preview: Annotated[
