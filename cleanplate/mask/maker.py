@@ -121,6 +121,8 @@ class MakerSpec:
     summary: str
     needs_pixels: bool
     "whether `step` is given frames with their pictures; False = their timing is enough"
+    is_finder: bool = False
+    "whether it finds by itself what is to go: --find NAME"
 
 
 MAKERS: dict[str, MakerSpec] = {
@@ -135,6 +137,12 @@ MAKERS: dict[str, MakerSpec] = {
         where="cleanplate.mask.from_hints:HintMaker",
         summary="objects that were clicked at, boxed, or masked on one frame, followed from there",
         needs_pixels=True,
+    ),
+    "motion": MakerSpec(
+        where="cleanplate.mask.from_motion:MotionMaker",
+        summary="what moves before a still or a moving camera",
+        needs_pixels=True,
+        is_finder=True,
     ),
 }
 

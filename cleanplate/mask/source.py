@@ -89,6 +89,12 @@ class MaskSource:
             raise UsageError(f"the polygon '{text}' is not pairs of numbers; write its corners like 10,10 90,10 50,60")
         return cls(points_xy=tuple(zip(numbers[::2], numbers[1::2], strict=True)), span=span)
 
+    @classmethod
+    def parse_find(cls, text: str) -> MaskSource:
+        """`motion` or `motion@3-7.5`. Raises `UsageError` for a time that is none."""
+        name, at, span = text.partition("@")
+        return cls(find=name.strip(), span=parse_span(span.strip()) if at else None)
+
     def __str__(self) -> str:
         if self.hints:
             what = ", ".join(map(str, self.hints))

@@ -28,6 +28,7 @@ from cleanplate.base.report import Progress, Watch
 from cleanplate.base.tracks import Track
 from cleanplate.base.types import Frame, Labels, VideoInfo
 from cleanplate.mask.maker import Part, Scene, Timestamps, Warn, close_parts, open_parts, union
+from cleanplate.mask.shadow import shadowed
 from cleanplate.mask.source import MaskSource
 from cleanplate.mask.stored_format import (
     INDEX_NAME,
@@ -288,14 +289,15 @@ def make_masks(
     folder: Path,
     *,
     invert: bool = False,
+    with_shadow: bool = False,
     video: Iterable[Frame] | None = None,
     warn: Warn,
     watch: Watch | None = None,
 ) -> MaskSummary:
     """The mask pass: the union of all sources over the video, stored in `folder`.
 
-    `timestamps`: (pts, duration) of each frame in order of showing. `video`: the frames with their pictures, to go
-    through several times, for makers that look at them. `warn` is called with a sentence for each thing that was
+    `timestamps`: (pts, duration) of each frame in order of showing. `with_shadow`: what the objects cast joins them.
+    `video`: the frames with their pictures, to go through several times, for those who look at them. `warn` is called with a sentence for each thing that was
     repaired. Raises `MaskError` for masks that do not fit, cover nothing, or leave nothing to fill from; then
     nothing is left in the folder.
     """
@@ -313,8 +315,8 @@ def make_masks(
         parts = open_parts(sources, scene)
         try:
             holes = []
-            with closing(union(parts, scene)) as frames:
-                for frame, labels in frames:
+            with closing(union(parts, scene, has_pixels=with_shadow)) as drawn:
+                for frame, labels in shadowed(drawn) if with_shadow else drawn:
                     holes.append(writer.add(frame.index, frame.pts, labels).hole_px)
                     if watch is not None:
                         watch(Progress(stage="mask", done=frame.index + 1, total=len(timestamps)))

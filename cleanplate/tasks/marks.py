@@ -12,7 +12,7 @@ from cleanplate.base.tracks import Track
 from cleanplate.base.types import Box
 from cleanplate.decode.reader import VideoReader
 from cleanplate.mask.hints import Hint
-from cleanplate.mask.maker import Warn
+from cleanplate.mask.maker import MAKERS, Warn
 from cleanplate.mask.segmenter import segmenter_spec
 from cleanplate.mask.source import MaskSource, Points
 from cleanplate.mask.stored import MaskSummary, make_masks
@@ -41,6 +41,10 @@ class Marks(TypedDict, total=False):
     "((x, y), ...) px"
     invert: bool
     "masks from files mark what is to stay"
+    find: str | Sequence[str]
+    "what is found without being pointed at: motion"
+    with_shadow: bool
+    "shadows and mirror images of all that go too"
     click: Clicks
     "(x, y) px: a point of what is to go"
     keep_click: Clicks
@@ -90,6 +94,11 @@ def sources_of(marks: Marks, output: Path | None = None) -> list[MaskSource]:
         segmenter_spec(segmenter)
         sources = [source for source in sources if source.path != mended or mended is None]
         sources.append(MaskSource(path=mended, hints=(*hints, *fixes), tracker=tracker, segmenter=segmenter))
+    for text in _texts(marks.get("find", ()), 0):  # last: one such source has many objects, numbered from its own on
+        sources.append(MaskSource.parse_find(text))
+        finders = [name for name, spec in MAKERS.items() if spec.is_finder]
+        if sources[-1].find not in finders:
+            raise UsageError(f"--find {text}: nothing finds that; there is {', '.join(finders)}")
     return sources
 
 
@@ -103,6 +112,7 @@ def mask_pass(
         reader.timestamps(),
         folder,
         invert=marks.get("invert", False),
+        with_shadow=marks.get("with_shadow", False),
         video=reader,
         warn=warn,
         watch=watch,

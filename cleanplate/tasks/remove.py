@@ -91,6 +91,8 @@ def remove(
     sources, invert = sources_of(marks), marks.get("invert", False)
     refuse_inputs(output, [path for source in sources for path in source.paths])
     removed = [f"all but {source}" if invert and source.kind == "file" else str(source) for source in sources]
+    if marks.get("with_shadow"):
+        removed.append("what they cast")
     with open_video(job.video, job.rate) as reader:
         check_output(output, reader.info, job.encode)  # before any work is done
         if job.origin_map is not None:

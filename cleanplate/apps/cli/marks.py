@@ -32,6 +32,8 @@ _FLAGS: dict[str, Any] = {
     "box": _option("--box", "x0,y0,x1,y1 in pixels, half-open.", _MASKS),
     "polygon": _option("--polygon", 'Corners like "10,10 90,10 50,60".', _MASKS),
     "invert": _option("--invert", "Masks from files mark what is to stay.", _MASKS, bool),
+    "find": _option("--find", "What is found without being pointed at: motion.", _MASKS),
+    "with_shadow": _option("--with-shadow", "Shadows and mirror images of all that go too.", _MASKS, bool),
     "click": _option("--click", "x,y@TIME: a point of what is to go.", _FOLLOW),
     "keep_click": _option("--keep-click", "x,y@TIME: a point of what is to stay, beside a click.", _FOLLOW),
     "track": _option("--track", "Follow --mask (one picture, file.png@TIME) and --box too.", _FOLLOW, bool),
