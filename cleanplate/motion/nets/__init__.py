@@ -1,0 +1,1 @@
+"""Networks that find or complete motion. They import torch only."""
