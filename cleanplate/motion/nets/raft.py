@@ -72,11 +72,12 @@ class ResidualBlock(nn.Module):
         self.conv2 = nn.Conv2d(after, after, 3, padding=1)
         self.norm1 = norm(after)
         self.norm2 = norm(after)
-        self.downsample: nn.Module = nn.Identity()
+        shortcut: list[nn.Module] = []
         if stride > 1:
-            # One normalisation under two names, as published; `downsample.1` is loaded last and so has the last word.
+            # One normalisation under two names, as published. Loaded in this order, `downsample.1` has the last word.
             self.norm3 = norm(after)
-            self.downsample = nn.Sequential(nn.Conv2d(before, after, 1, stride=stride), self.norm3)
+            shortcut = [nn.Conv2d(before, after, 1, stride=stride), self.norm3]
+        self.downsample = nn.Sequential(*shortcut)
 
     def forward(self, features: Tensor) -> Tensor:
         found = torch.relu(self.norm1(self.conv1(features)))
