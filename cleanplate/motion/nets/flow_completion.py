@@ -1,4 +1,5 @@
-"""Recurrent flow completion (Zhou et al., "ProPainter: Improving Propagation and Transformer for Video Inpainting", 2023).
+"""Recurrent flow completion, of ProPainter (Zhou et al., "ProPainter: Improving Propagation and Transformer for Video
+Inpainting", ICCV 2023).
 
 Flow whose values in the hole are unknown goes in, flow with values everywhere comes out. Features at an eighth of the
 size are handed on from frame to frame, both ways, by deformable convolutions that find the motion of the features
@@ -11,11 +12,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cleanplate.motion.nets.deformable import DeformableConvolution
+from cleanplate.motion.nets.layers import DeformableAlignment
 
-UNUSED = ("edgeDetector.",)  # published beside the rest: a head for edges, which only training looks at
+UNUSED = ("edgeDetector.",)
+"beginnings of published names without use here: a head for edges, which only training looks at"
 WIDTH = 128
-OFFSET_LIMIT = 5.0  # features, so 40 pixels
 
 
 class RecurrentFlowCompletion(nn.Module):
@@ -37,29 +38,26 @@ class RecurrentFlowCompletion(nn.Module):
         self.upsample = nn.Sequential(_conv(32, 32), _leaky(), Enlarge(32, 2))
 
     def forward(self, flows: Tensor, masks: Tensor) -> Tensor:
-        """A prediction of the flow everywhere, (N, T, 2, H, W) from flows of that shape and masks (N, T, 1, H, W).
+        """A prediction of the flow everywhere, (T, 2, H, W) from flows of that shape and masks (T, 1, H, W).
 
         Flows are zero inside their masks; H and W are multiples of 8.
         """
-        count, length = flows.shape[:2]
-        given = torch.cat([flows, masks], 2).transpose(1, 2)  # (N, 3, T, H, W)
-        quarter = self.encoder1(self.downsample(given))  # (N, 64, T, H/4, W/4)
-        eighth = self.mid_dilation(self.encoder2(quarter))  # (N, 128, T, H/8, W/8)
-        eighth = self.feat_prop_module(eighth.transpose(1, 2)).flatten(0, 1)  # (N*T, 128, H/8, W/8)
-        quarter = self.decoder2(eighth) + quarter.transpose(1, 2).flatten(0, 1)
-        whole = self.upsample(self.decoder1(quarter))  # (N*T, 2, H, W)
-        return whole.view(count, length, *whole.shape[1:])
+        given = torch.cat([flows, masks], 1).transpose(0, 1)  # (3, T, H, W)
+        quarter = self.encoder1(self.downsample(given))  # (64, T, H/4, W/4)
+        eighth = self.mid_dilation(self.encoder2(quarter))  # (128, T, H/8, W/8)
+        eighth = self.feat_prop_module(eighth.transpose(0, 1))  # (T, 128, H/8, W/8)
+        quarter = self.decoder2(eighth) + quarter.transpose(0, 1)
+        return self.upsample(self.decoder1(quarter))
 
     def complete(self, forward: Tensor, backward: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
-        """Both flows between T frames, (N, T-1, 2, H, W), with predictions inside the masks (N, T, 1, H, W).
+        """Both flows between T frames, (T-1, 2, H, W), with predictions inside the masks (T, 1, H, W).
 
-        `forward[:, t]` leads from frame t to t+1 and is unknown in the mask of t; `backward[:, t]` leads from t+1 to t
-        and is unknown in the mask of t+1. The latter goes through the network reversed in time.
+        `forward[t]` leads from frame t to t+1 and is unknown in the mask of t; `backward[t]` leads from t+1 to t and is
+        unknown in the mask of t+1. The latter goes through the network reversed in time.
         """
-        before, after = masks[:, :-1], masks[:, 1:]
-        completed = self._fill(forward, before)
-        turned = self._fill(backward.flip(1), after.flip(1))
-        return completed, turned.flip(1)
+        completed = self._fill(forward, masks[:-1])
+        turned = self._fill(backward.flip(0), masks[1:].flip(0))
+        return completed, turned.flip(0)
 
     def _fill(self, flows: Tensor, masks: Tensor) -> Tensor:
         known = flows * (1 - masks)
@@ -84,7 +82,9 @@ class SecondOrderPropagation(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.deform_align = nn.ModuleDict({name: Alignment() for name in ("backward_", "forward_")})
+        self.deform_align = nn.ModuleDict(
+            {name: DeformableAlignment(3 * WIDTH, 2 * WIDTH, WIDTH, reach_px=5.0) for name in ("backward_", "forward_")}
+        )
         self.backbone = nn.ModuleDict(
             {
                 name: nn.Sequential(_conv(before * WIDTH, WIDTH), _leaky(0.1), _conv(WIDTH, WIDTH))
@@ -94,35 +94,23 @@ class SecondOrderPropagation(nn.Module):
         self.fusion = nn.Conv2d(2 * WIDTH, WIDTH, 1)
 
     def forward(self, features: Tensor) -> Tensor:
-        """(N, T, 128, h, w) to the same."""
-        current = features.unbind(1)
-        backward = self._sweep("backward_", [(feature,) for feature in current[::-1]])[::-1]
-        forward = self._sweep("forward_", list(zip(current, backward, strict=True)))
-        fused = [self.fusion(torch.cat(both, 1)) for both in zip(backward, forward, strict=True)]
-        return torch.stack(fused, 1) + features
+        """(T, 128, h, w) to the same."""
+        backward = self._sweep("backward_", features.flip(0)).flip(0)
+        forward = self._sweep("forward_", torch.cat([features, backward], 1))
+        return self.fusion(torch.cat([backward, forward], 1)) + features
 
-    def _sweep(self, name: str, given: list[tuple[Tensor, ...]]) -> list[Tensor]:
-        """One direction. `given`: a frame's own features first, then what else its step may see."""
+    def _sweep(self, name: str, given: Tensor) -> Tensor:
+        """One direction. `given` (T, C, h, w): a frame's own features first, then what else its step may see."""
+        nothing = torch.zeros_like(given[:1, :WIDTH])
         results: list[Tensor] = []
-        zero = torch.zeros_like(given[0][0])
-        for features in given:
-            carried = zero
+        for seen in given.split(1):
+            carried = nothing
             if results:
-                carried = self.deform_align[name](results[-1], features[0], results[-2] if len(results) > 1 else zero)
-            results.append(carried + self.backbone[name](torch.cat([*features, carried], 1)))
-        return results
-
-
-class Alignment(DeformableConvolution):
-    """Brings the results one and two frames back to where the current frame has them."""
-
-    def __init__(self) -> None:
-        super().__init__(2 * WIDTH, WIDTH, groups=16, condition=3 * WIDTH)
-
-    def forward(self, one_back: Tensor, current: Tensor, two_back: Tensor) -> Tensor:
-        """All (N, 128, h, w)."""
-        offsets, strength = self.offsets(torch.cat([one_back, current, two_back], 1))
-        return self.gather(torch.cat([one_back, two_back], 1), OFFSET_LIMIT * torch.tanh(offsets), strength)
+                one_back, two_back = results[-1], results[-2] if len(results) > 1 else nothing
+                condition = torch.cat([one_back, seen[:, :WIDTH], two_back], 1)
+                carried = self.deform_align[name](torch.cat([one_back, two_back], 1), condition)
+            results.append(carried + self.backbone[name](torch.cat([seen, carried], 1)))
+        return torch.cat(results)
 
 
 class Enlarge(nn.Module):

@@ -8,6 +8,7 @@ the published checkpoints. Flow is (x, y) in pixels, pictures are -1..1.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -31,8 +32,8 @@ class Raft(nn.Module):
     def forward(self, image1: Tensor, image2: Tensor, iterations: int = 12) -> tuple[Tensor, Tensor]:
         """Flow from each first picture to the second one: at an eighth of the size, and full.
 
-        Pictures (N, 3, H, W), H and W multiples of 8 and at least 64; one iteration or more. Returns (N, 2, H/8, W/8), in eighths of a
-        picture's pixels, and (N, 2, H, W).
+        Pictures (N, 3, H, W), H and W multiples of 8 and at least 64; one iteration or more. Returns
+        (N, 2, H/8, W/8), in coarse pixels, and (N, 2, H, W).
         """
         features1, features2 = self.fnet(torch.cat([image1, image2])).chunk(2)  # (N, 256, h, w) each
         correlation = CorrelationPyramid(features1, features2)
@@ -140,7 +141,7 @@ class UpdateBlock(nn.Module):
 
 
 class MotionEncoder(nn.Module):
-    """What was looked up (N, 324, h, w) and the flow so far (N, 2, h, w) to (N, 128, h, w), whose last two are the flow."""
+    """What was looked up (N, 324, h, w) and the flow so far (N, 2, h, w) to (N, 128, h, w), the flow at its end."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -161,9 +162,10 @@ class SeparableGru(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        for name, kernel, padding in (("1", (1, 5), (0, 2)), ("2", (5, 1), (2, 0))):
-            for gate in ("z", "r", "q"):
-                setattr(self, f"conv{gate}{name}", nn.Conv2d(HIDDEN + CONTEXT + 128, HIDDEN, kernel, padding=padding))
+        along_rows = partial(nn.Conv2d, HIDDEN + CONTEXT + 128, HIDDEN, (1, 5), padding=(0, 2))
+        along_columns = partial(nn.Conv2d, HIDDEN + CONTEXT + 128, HIDDEN, (5, 1), padding=(2, 0))
+        self.convz1, self.convr1, self.convq1 = along_rows(), along_rows(), along_rows()
+        self.convz2, self.convr2, self.convq2 = along_columns(), along_columns(), along_columns()
 
     def forward(self, hidden: Tensor, given: Tensor) -> Tensor:
         hidden = self._step(hidden, given, self.convz1, self.convr1, self.convq1)
