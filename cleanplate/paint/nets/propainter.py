@@ -19,6 +19,11 @@ from cleanplate.paint.nets.sparse_transformer import DIM, SparseTransformer
 SCALE = 4  # pixels a feature, each way
 
 
+def own_name(published: str) -> str:
+    """The module's name for a published one: the feed-forward layers are E2FGVI's, which calls them otherwise."""
+    return published.replace(".mlp.fc", ".mlp.conv")
+
+
 class InpaintGenerator(nn.Module):
     """The generator under its published names. `encode` and `generate` are what `forward` does, in two steps."""
 
@@ -60,5 +65,5 @@ class InpaintGenerator(nn.Module):
         local = len(masks)
         features = torch.cat([self.feat_prop_module(features[:local], masks, forward, backward), features[local:]])
         hidden = F.max_pool2d(masks[:, :1], TOKEN_PX, TOKEN_STRIDE, TOKEN_PAD)  # (L, 1, rows, columns)
-        tokens = self.transformers(self.ss(features), size, hidden)[:local]
+        tokens = self.transformers(self.ss(features), size, hidden)
         return torch.tanh(self.decoder(features[:local] + self.sc(tokens, size)))

@@ -27,12 +27,13 @@ class SparseTransformer(nn.Module):
         self.transformer = nn.Sequential(*(SparseBlock() for _ in range(DEPTH)))
 
     def forward(self, tokens: Tensor, size: tuple[int, int], masks: Tensor) -> Tensor:
-        """Tokens (T, rows, columns, 512) of features of a size (h, w) to the same.
+        """Tokens (T, rows, columns, 512) of features of a size (h, w) to those of the L local frames, which come first.
 
-        masks (T', 1, rows, columns), of the local frames: above 0 where a token holds something of the hole.
+        masks (L, 1, rows, columns), of the local frames: above 0 where a token holds something of the hole.
         """
         for n, block in enumerate(self.transformer):
-            tokens = block(tokens, size, masks, slice(n % 2, None, 2))
+            wanted = len(masks) if n == DEPTH - 1 else len(tokens)  # who is not wanted is not asked in the last block
+            tokens = block(tokens, size, masks, slice(n % 2, None, 2), wanted)
         return tokens
 
 
@@ -44,10 +45,11 @@ class SparseBlock(nn.Module):
         self.attention = SparseWindowAttention()
         self.norm1 = nn.LayerNorm(DIM)
         self.norm2 = nn.LayerNorm(DIM)
-        self.mlp = FusionFeedForward(DIM, names=("fc1", "fc2"))
+        self.mlp = FusionFeedForward(DIM)
 
-    def forward(self, tokens: Tensor, size: tuple[int, int], masks: Tensor, looked_at: slice) -> Tensor:
-        tokens = tokens + self.attention(self.norm1(tokens), masks, looked_at)
+    def forward(self, tokens: Tensor, size: tuple[int, int], masks: Tensor, looked_at: slice, wanted: int) -> Tensor:
+        """Tokens (T, rows, columns, 512) to those of the first `wanted` frames; the rest as below."""
+        tokens = tokens[:wanted] + self.attention(self.norm1(tokens), masks, looked_at, wanted)
         return tokens + self.mlp(self.norm2(tokens), size)
 
 
@@ -65,12 +67,15 @@ class SparseWindowAttention(nn.Module):
         self.proj = nn.Linear(DIM, DIM)
         self.register_buffer("valid_ind_rolled", _beyond_the_window())
 
-    def forward(self, tokens: Tensor, masks: Tensor, looked_at: slice) -> Tensor:
-        """Tokens (T, rows, columns, 512) to the same; masks as the transformer's; `looked_at`: which frames' keys."""
+    def forward(self, tokens: Tensor, masks: Tensor, looked_at: slice, wanted: int) -> Tensor:
+        """Tokens (T, rows, columns, 512) to (wanted, rows, columns, 512).
+
+        masks: as the transformer's. looked_at: the frames that windows which a hole touches look at.
+        """
         rows, columns = tokens.shape[1:3]
         down, right = -rows % WINDOW[0], -columns % WINDOW[1]
         tokens, masks = F.pad(tokens, (0, 0, 0, right, 0, down)), F.pad(masks, (0, right, 0, down))
-        frames, height, width, _ = tokens.shape
+        height, width = tokens.shape[1:3]
         places = torch.arange(height * width, device=tokens.device).view(height, width)
         own = _windows(places)  # (M, 45): the tokens of each window
         rolled = torch.cat([_windows(places.roll(shift, (0, 1))) for shift in _rolls()], 1)  # (M, 180)
@@ -78,11 +83,11 @@ class SparseWindowAttention(nn.Module):
         is_masked = masks.amax((0, 1)).flatten()[own].amax(1) > 0  # (M,)
 
         flat = tokens.flatten(1, 2)  # (T, HW, 512)
-        query, key, value = self.query(flat), self.key(flat), self.value(flat)
+        query, key, value = self.query(flat[:wanted]), self.key(flat), self.value(flat)
         out = torch.empty_like(query)
         plain = own[~is_masked]
         if len(plain):
-            out[:, plain] = _attention(query[:, plain], key[:, plain], value[:, plain])
+            out[:, plain] = _attention(query[:, plain], key[:wanted, plain], value[:wanted, plain])
 
         pooled = self.pool_layer(tokens[looked_at].permute(0, 3, 1, 2)).flatten(2).transpose(1, 2)  # (T/2, P, 512)
         far_key, far_value = self.key(pooled), self.value(pooled)
@@ -90,9 +95,9 @@ class SparseWindowAttention(nn.Module):
         for n in is_masked.nonzero()[:, 0].tolist():  # one by one: each holds keys of many frames
             keys = torch.cat([key[:, near[n]], far_key], 1).flatten(0, 1)  # (T/2 * (193 + P), 512)
             values = torch.cat([value[:, near[n]], far_value], 1).flatten(0, 1)
-            found = _attention(query[:, own[n]].flatten(0, 1), keys, values)  # (T * 45, 512)
-            out[:, own[n]] = found.view(frames, -1, DIM)
-        return self.proj(out.view_as(tokens)[:, :rows, :columns])
+            found = _attention(query[:, own[n]].flatten(0, 1), keys, values)  # (wanted * 45, 512)
+            out[:, own[n]] = found.view(wanted, -1, DIM)
+        return self.proj(out.view(wanted, height, width, DIM)[:, :rows, :columns])
 
 
 def _attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
