@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from cleanplate.motion.nets.layers import pixel_grid, sample
+
 STRIDE_PX = 8  # one feature for so many pixels each way
 HIDDEN, CONTEXT = 128, 128
 LEVELS, RADIUS = 4, 4
@@ -32,15 +34,19 @@ class Raft(nn.Module):
     def forward(self, image1: Tensor, image2: Tensor, iterations: int = 12) -> tuple[Tensor, Tensor]:
         """Flow from each first picture to the second one: at an eighth of the size, and full.
 
-        Pictures (N, 3, H, W), H and W multiples of 8 and at least 64; one iteration or more. Returns
-        (N, 2, H/8, W/8), in coarse pixels, and (N, 2, H, W).
+        Pictures (N, 3, H, W), H and W multiples of 8 and at least 128. Returns (N, 2, H/8, W/8), in coarse pixels, and
+        (N, 2, H, W).
         """
         features1, features2 = self.fnet(torch.cat([image1, image2])).chunk(2)  # (N, 256, h, w) each
+        return self.refine(features1, features2, self.cnet(image1), iterations)
+
+    def refine(self, features1: Tensor, features2: Tensor, state: Tensor, iterations: int) -> tuple[Tensor, Tensor]:
+        """What `forward` returns, from `fnet`'s features of both pictures and `cnet`'s of the first one."""
         correlation = CorrelationPyramid(features1, features2)
-        hidden, context = self.cnet(image1).split([HIDDEN, CONTEXT], 1)
+        hidden, context = state.split([HIDDEN, CONTEXT], 1)
         hidden, context = torch.tanh(hidden), torch.relu(context)
-        start = pixel_grid(hidden)  # (1, 2, h, w)
-        coarse = hidden.new_zeros(len(hidden), 2, *hidden.shape[-2:])
+        start = pixel_grid(hidden.shape[-2], hidden.shape[-1], hidden.device).permute(2, 0, 1)  # (2, h, w)
+        coarse = torch.zeros_like(hidden[:, :2])
         for _ in range(iterations):
             hidden, change = self.update_block(hidden, context, correlation.look_up(start + coarse), coarse)
             coarse = coarse + change
@@ -105,18 +111,8 @@ class CorrelationPyramid:
         """The 9x9 surroundings, in every level, of places (N, 2, h, w) in the second picture: (N, 324, h, w)."""
         count, _, height, width = places.shape
         centres = places.permute(0, 2, 3, 1).reshape(-1, 1, 1, 2)  # (N*h*w, 1, 1, 2)
-        found = [sample(level, centres / 2**n + self.shifts) for n, level in enumerate(self.levels)]
+        found = [sample(level, centres / 2**n + self.shifts).flatten(1) for n, level in enumerate(self.levels)]
         return torch.cat(found, 1).view(count, height, width, LOOKED_UP).permute(0, 3, 1, 2).contiguous()
-
-
-def sample(level: Tensor, places: Tensor) -> Tensor:
-    """Bilinear samples of (M, 1, h, w) at places (M, 9, 9, 2), zero outside: (M, 81).
-
-    Normalised by the whole picture, edges of samples included, which unlike centre to centre knows one row of samples.
-    """
-    height, width = level.shape[-2:]
-    size = places.new_tensor([width, height])
-    return F.grid_sample(level, (2 * places + 1) / size - 1, align_corners=False).flatten(1)
 
 
 class UpdateBlock(nn.Module):
@@ -189,13 +185,6 @@ class FlowHead(nn.Module):
 
     def forward(self, hidden: Tensor) -> Tensor:
         return self.conv2(torch.relu(self.conv1(hidden)))
-
-
-def pixel_grid(like: Tensor) -> Tensor:
-    """Where the pixels of (N, C, h, w) lie: (1, 2, h, w), x and y."""
-    height, width = like.shape[-2:]
-    rows, columns = (torch.arange(size, device=like.device, dtype=like.dtype) for size in (height, width))
-    return torch.stack(torch.meshgrid(columns, rows, indexing="xy"))[None]
 
 
 def upsample_convex(coarse: Tensor, weights: Tensor) -> Tensor:
