@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -45,17 +45,20 @@ def follow(network: Raft, first: Seen, second: Seen, iterations: int) -> Tensor:
     return flow[..., : first.height_px, : first.width_px]
 
 
-def both_ways(network: Raft, pictures: Tensor, iterations: int) -> tuple[Tensor, Tensor]:
-    """Flow between neighbours of pictures (T, 3, H, W), -1..1, forward and backward: (T-1, 2, H, W) px each."""
-    forward = pictures.new_zeros(len(pictures) - 1, 2, *pictures.shape[-2:])
-    backward = torch.zeros_like(forward)
-    before = see(network, pictures[0])
-    for t in range(len(forward)):
-        after = see(network, pictures[t + 1])
-        forward[t] = follow(network, before, after, iterations)[0]
-        backward[t] = follow(network, after, before, iterations)[0]
+def both_ways(network: Raft, pictures: Iterable[Tensor], iterations: int) -> tuple[Tensor, Tensor]:
+    """Flow between neighbours of T pictures (3, H, W), -1..1, forward and backward: (T-1, 2, H, W) px each."""
+    forward: list[Tensor] = []
+    backward: list[Tensor] = []
+    seen = (see(network, picture) for picture in pictures)
+    before = next(seen)
+    for after in seen:
+        forward.append(follow(network, before, after, iterations))
+        backward.append(follow(network, after, before, iterations))
         before = after
-    return forward, backward
+    if not forward:
+        nothing = before.state.new_zeros(0, 2, before.height_px, before.width_px)
+        return nothing, nothing
+    return torch.cat(forward), torch.cat(backward)
 
 
 class RaftFlow(Estimator):

@@ -17,6 +17,8 @@ from cleanplate.paint.nets.layers import TOKEN_PAD, TOKEN_PX, TOKEN_STRIDE, Enco
 from cleanplate.paint.nets.sparse_transformer import DIM, SparseTransformer
 
 SCALE = 4  # pixels a feature, each way
+MULTIPLE_PX = 8
+"height and width must be multiples of this"
 
 
 def own_name(published: str) -> str:
