@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,19 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from cleanplate.base.checkpoint import load_network
 from cleanplate.base.types import Flow
-from cleanplate.motion.estimator import Estimator, landing_inside
+from cleanplate.motion.estimator import ITERATIONS, Estimator, landing_inside
 from cleanplate.motion.nets.raft import STRIDE_PX, Raft
 
-ITERATIONS = 12
 LEAST_SIDE_PX = 128  # below this the smallest of the four levels of the comparison would be one row
+_ONE_AT_A_TIME = Lock()
+
+
+@lru_cache(maxsize=1)
+def load_raft(device: str) -> Raft:
+    """The published network (BSD-3-Clause)."""
+    return load_network(Raft(), "raft", device)
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,22 +70,23 @@ def both_ways(network: Raft, pictures: Iterable[Tensor], iterations: int) -> tup
 
 
 class RaftFlow(Estimator):
-    """RAFT as an estimator, `iterations` corrections a pair."""
+    """RAFT as an estimator. All of one device share the network, and find flow one after the other: see `between`."""
 
-    def __init__(self, network: Raft, iterations: int = ITERATIONS) -> None:
-        self._network, self._iterations = network, iterations
+    def __init__(self, device: str = "cpu", iterations: int = ITERATIONS) -> None:
+        self._network, self._device, self._iterations = load_raft(device), device, iterations
 
     @torch.inference_mode()
     def between(self, images: NDArray[Any], source: Sequence[int], target: Sequence[int]) -> Flow:
         """See `Estimator.between`."""
         if len(source) != len(target):
             raise ValueError(f"{len(source)} sources but {len(target)} targets")
-        device = next(self._network.parameters()).device
-        seen = lru_cache(maxsize=2)(lambda t: see(self._network, _picture(images[t]).to(device)))
+        seen = lru_cache(maxsize=2)(lambda t: see(self._network, _picture(images[t]).to(self._device)))
         xy = np.zeros((len(source), *images.shape[1:3], 2), np.float32)
         valid = np.zeros(xy.shape[:3], np.bool_)
         for n, (a, b) in enumerate(zip(source, target, strict=True)):
-            xy[n] = follow(self._network, seen(a), seen(b), self._iterations)[0].permute(1, 2, 0).cpu().numpy()
+            with _ONE_AT_A_TIME:  # torch uses all cores for one pair, and what it compares is large
+                flow = follow(self._network, seen(a), seen(b), self._iterations)
+            xy[n] = flow[0].permute(1, 2, 0).cpu().numpy()
             valid[n] = landing_inside(xy[n])
         return Flow(xy=xy, source=tuple(source), target=tuple(target), valid=valid)
 

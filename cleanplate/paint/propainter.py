@@ -1,4 +1,4 @@
-"""ProPainter as an engine (Zhou et al., "ProPainter: Improving Propagation and Transformer for Video Inpainting", 2023).
+"""ProPainter (Zhou et al., "ProPainter: Improving Propagation and Transformer for Video Inpainting", ICCV 2023).
 
 Motion by RAFT, completed inside the holes; pictures and then features carried along it; a sparse transformer for the
 rest. `procedure=pieces` is ours: each stage sees the clip it is given and no more, at full size as far as that is not
@@ -57,11 +57,6 @@ class ProPainterOptions:
             raise UsageError(f"largest_mpx is {self.largest_mpx:g}, but must lie between 0.01 and 100 megapixels")
 
 
-def load_networks(device: str) -> Networks:
-    """The published networks."""
-    raise NotImplementedError(device)
-
-
 class ProPainter(Engine):
     """See the module. All of what it paints counts as invented: it comes out of a network, wherever it was seen."""
 
@@ -69,7 +64,7 @@ class ProPainter(Engine):
 
     def __init__(self, options: ProPainterOptions, device: str = "cpu") -> None:
         super().__init__(options, device)
-        self._networks = load_networks(device)
+        self._networks = Networks.load(device)
 
     def fill(self, clip: Clip) -> Painting:
         """Paint the core. See `Engine.fill`."""
@@ -88,7 +83,8 @@ class ProPainter(Engine):
     def _by_the_book(self, images: NDArray[Any], holes: NDArray[np.bool_], first: int, stop: int) -> NDArray[Any]:
         one = np.iinfo(images.dtype).max // 255
         blank = np.where(holes[..., None], 0, images // one).astype(np.uint8)
-        return (paint_published(self._networks, blank, holes)[first:stop] * images.dtype.type(one)).astype(images.dtype)
+        painted: NDArray[Any] = paint_published(self._networks, blank, holes)[first:stop].astype(images.dtype)
+        return painted * images.dtype.type(one)
 
     @torch.inference_mode()
     def _in_pieces(self, images: NDArray[Any], holes: NDArray[np.bool_], first: int, stop: int) -> NDArray[Any]:
@@ -144,7 +140,7 @@ class Canvas:
 
     def picture(self, image: NDArray[Any]) -> Tensor:
         """A frame (H, W, 3) as the networks see it: (3, h, w), -1..1."""
-        level = image.astype(np.float32) * np.float32(2 / np.iinfo(image.dtype).max) - 1
+        level: NDArray[Any] = image.astype(np.float32) * np.float32(2 / np.iinfo(image.dtype).max) - 1
         if self.is_smaller:
             level = cv2.resize(level, (self.work_width, self.work_height), interpolation=cv2.INTER_AREA)
         else:

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
 
-from cleanplate.motion.nets.flow_completion import RecurrentFlowCompletion
+from cleanplate.base.checkpoint import load_network
+from cleanplate.motion.nets.flow_completion import UNUSED, RecurrentFlowCompletion
 from cleanplate.motion.nets.raft import Raft
-from cleanplate.motion.raft import both_ways
+from cleanplate.motion.raft import both_ways, load_raft
 from cleanplate.paint.nets.dual_propagation import propagate_images
-from cleanplate.paint.nets.propainter import InpaintGenerator
+from cleanplate.paint.nets.propainter import InpaintGenerator, own_name
 
 NEIGHBOURS = 5  # frames before and after the middle of a window that are painted together
 REFERENCE_STRIDE = 10  # every so many frames, one from farther away is shown as well
@@ -30,6 +32,16 @@ class Networks:
     raft: Raft
     completion: RecurrentFlowCompletion
     generator: InpaintGenerator
+
+    @classmethod
+    @lru_cache(maxsize=1)
+    def load(cls, device: str) -> Networks:
+        """The published ones."""
+        return cls(
+            load_raft(device),
+            load_network(RecurrentFlowCompletion(), "propainter-flow", device, unused=UNUSED),
+            load_network(InpaintGenerator(), "propainter", device, rename=own_name),
+        )
 
 
 @dataclass(frozen=True, eq=False)
