@@ -84,7 +84,7 @@ class FocalAttention(nn.Module):
         starts = torch.arange(frames, device=tokens.device) * both.shape[1]
         asked = (starts[:, None] + positions[:, None]).flatten(1)  # (windows, T n)
         hidden = torch.zeros(is_real.shape, dtype=tokens.dtype, device=tokens.device)
-        hidden = hidden.masked_fill(~is_real, float("-inf")).repeat(1, frames)[:, None]  # (windows, 1, T n)
+        hidden = hidden.masked_fill(~is_real, float("-inf")).repeat(1, frames)[None, :, None]  # (1, windows, 1, T n)
         step = max(1, _GATHERED // (dim * asked.shape[1]))
         found = torch.cat(
             [
@@ -92,7 +92,7 @@ class FocalAttention(nn.Module):
                     query[:, n : n + step],
                     key[:, asked[n : n + step]],
                     value[:, asked[n : n + step]],
-                    hidden[n : n + step],
+                    hidden[:, n : n + step],
                 )
                 for n in range(0, len(asked), step)
             ],

@@ -55,7 +55,8 @@ class BidirectionalPropagation(nn.Module):
                     before = results[-2]
                     far_flow = flow + warp(flows[i - 2], flow)
                     far = warp(before, far_flow)
-                condition = torch.cat([warp(last, flow), current[:1], far, flow, far_flow], dim=1)
+                flows_seen = torch.cat([flow, far_flow], dim=1).to(last.dtype)
+                condition = torch.cat([warp(last, flow), current[:1], far, flows_seen], dim=1)
                 moved = align(torch.cat([last, before], dim=1), condition, (flow, far_flow))
             known = torch.cat([current.flatten(0, 1)[None], moved], dim=1)
             results.append(moved + backbone(known))
