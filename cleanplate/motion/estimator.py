@@ -71,7 +71,7 @@ def check_estimator(name: str, iterations: int = ITERATIONS) -> None:
 def make_estimator(name: str, device: str = "cpu", iterations: int = ITERATIONS) -> Estimator:
     """An estimator ready for work; the device and the corrections of the flow are for networks.
 
-    Raises `UsageError` as `check_estimator` does, `MissingExtraError` or `MissingWeightsError` for what is not installed.
+    Raises `UsageError` as `check_estimator` does, `MissingExtraError` or `MissingWeightsError` for what is not here.
     """
     check_estimator(name, iterations)
     spec = ESTIMATORS[name]

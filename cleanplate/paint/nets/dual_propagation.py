@@ -72,7 +72,8 @@ class FeaturePropagation(nn.Module):
     def forward(self, features: Tensor, masks: Tensor, forward: Tensor, backward: Tensor) -> Tensor:
         """Features (T, 128, h, w) to the same.
 
-        masks (T, 2, h, w): before and after the images' propagation. Flows (T-1, 2, h, w) in features.
+        masks (T, 2, h, w): before and after the images' propagation. Flows (T-1, 2, h, w) in features; they may be
+        float32 where the rest is of half precision.
         """
         first = self._sweep("backward_1", features, masks, sweep(forward, backward, is_backward=True))
         second = self._sweep("forward_1", first, masks, sweep(forward, backward, is_backward=False))
@@ -87,8 +88,9 @@ class FeaturePropagation(nn.Module):
         start = len(features) - 1 if name == "backward_1" else 0
         results = {start: refined(start, features[start, None])}
         for t, source, flow, back in steps:
-            told = (features[t, None], warp(results[source], flow), flow, is_consistent(flow, back), masks[t, None])
-            results[t] = refined(t, self.deform_align[name](results[source], torch.cat(told, 1), (flow,)))
+            certain = torch.cat([flow, is_consistent(flow, back)], 1).to(features.dtype)
+            told = torch.cat([features[t, None], warp(results[source], flow), certain, masks[t, None]], 1)
+            results[t] = refined(t, self.deform_align[name](results[source], told, (flow,)))
         return torch.cat([results[t] for t in range(len(results))])
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from cleanplate.paint.nets.dual_propagation import WIDTH, FeaturePropagation
 from cleanplate.paint.nets.layers import TOKEN_PAD, TOKEN_PX, TOKEN_STRIDE, Encoder, SoftComposition, SoftSplit, decoder
-from cleanplate.paint.nets.sparse_transformer import DIM, SparseTransformer
+from cleanplate.paint.nets.sparse_transformer import DEPTH, DIM, SparseTransformer
 
 SCALE = 4  # pixels a feature, each way
 MULTIPLE_PX = 8
@@ -29,14 +29,14 @@ def own_name(published: str) -> str:
 class InpaintGenerator(nn.Module):
     """The generator under its published names. `encode` and `generate` are what `forward` does, in two steps."""
 
-    def __init__(self) -> None:
+    def __init__(self, depth: int = DEPTH) -> None:
         super().__init__()
         self.encoder = Encoder(3 + 2)
         self.decoder = decoder()
         self.ss = SoftSplit(WIDTH, DIM)
         self.sc = SoftComposition(WIDTH, DIM)
         self.feat_prop_module = FeaturePropagation()
-        self.transformers = SparseTransformer()
+        self.transformers = SparseTransformer(depth)
 
     def forward(self, frames: Tensor, masks: Tensor, updated: Tensor, forward: Tensor, backward: Tensor) -> Tensor:
         """The frames that flow joins painted all over, -1..1: (L, 3, H, W).
@@ -51,7 +51,7 @@ class InpaintGenerator(nn.Module):
 
     def encode(self, frames: Tensor, masks: Tensor, updated: Tensor) -> Tensor:
         """Features (T, 128, H/4, W/4), each frame's by itself."""
-        return self.encoder(torch.cat([frames, masks, updated], 1))
+        return self.encoder(torch.cat([frames, masks, updated], 1).to(self.sc.bias_conv.weight.dtype))
 
     def generate(self, features: Tensor, masks: Tensor, forward: Tensor, backward: Tensor) -> Tensor:
         """The local frames painted, (L, 3, H, W), from the features (T, 128, H/4, W/4) of all.
@@ -59,7 +59,7 @@ class InpaintGenerator(nn.Module):
         masks (L, 2, H, W): of the local frames, before and after the images' propagation.
         """
         size = (features.shape[-2], features.shape[-1])
-        masks = F.interpolate(masks, size, mode="nearest")
+        masks = F.interpolate(masks, size, mode="nearest").to(features.dtype)
         forward, backward = (
             F.interpolate(flow, size, mode="bilinear", align_corners=False) / SCALE if len(flow) else flow
             for flow in (forward, backward)

@@ -20,11 +20,11 @@ POOL = 4  # tokens each way that become one for those who look from afar
 
 
 class SparseTransformer(nn.Module):
-    """Eight blocks; the even ones look at the frames 0, 2, 4 and so on, the odd ones at 1, 3, 5."""
+    """Blocks of which the even ones look at the frames 0, 2, 4 and so on, the odd ones at 1, 3, 5."""
 
-    def __init__(self) -> None:
+    def __init__(self, depth: int) -> None:
         super().__init__()
-        self.transformer = nn.Sequential(*(SparseBlock() for _ in range(DEPTH)))
+        self.transformer = nn.Sequential(*(SparseBlock() for _ in range(depth)))
 
     def forward(self, tokens: Tensor, size: tuple[int, int], masks: Tensor) -> Tensor:
         """Tokens (T, rows, columns, 512) of features of a size (h, w) to those of the L local frames, which come first.
@@ -32,7 +32,9 @@ class SparseTransformer(nn.Module):
         masks (L, 1, rows, columns), of the local frames: above 0 where a token holds something of the hole.
         """
         for n, block in enumerate(self.transformer):
-            wanted = len(masks) if n == DEPTH - 1 else len(tokens)  # who is not wanted is not asked in the last block
+            wanted = (
+                len(masks) if n == len(self.transformer) - 1 else len(tokens)
+            )  # who is not wanted is not asked in the last block
             tokens = block(tokens, size, masks, slice(n % 2, None, 2), wanted)
         return tokens
 
