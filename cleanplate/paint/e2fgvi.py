@@ -101,8 +101,7 @@ class E2fgvi(Engine):
         for window in in_pieces(len(clip.images), first, stop):
             owed = [t for t in window.painted if clip.holes[t].any()]
             if owed:
-                self._check(frames, window, owed)
-                for t, picture in zip(owed, frames.paint(window, owed), strict=True):
+                for t, picture in zip(owed, self._painted(frames, window, owed), strict=True):
                     total[t - first] += window.weight(t) * canvas.level(picture)
                     weights[t - first] += window.weight(t)
         most = np.iinfo(clip.images.dtype).max
@@ -115,25 +114,23 @@ class E2fgvi(Engine):
         most = np.iinfo(clip.images.dtype).max
         found: dict[int, NDArray[np.float32]] = {}
         for window in published(len(clip.images)):
-            self._check(frames, window, window.painted)
-            for t, picture in zip(window.painted, frames.paint(window, window.painted), strict=True):
+            for t, picture in zip(window.painted, self._painted(frames, window, window.painted), strict=True):
                 level = np.floor(canvas.level(picture) * np.float32(most))
                 found[t] = level if t not in found else found[t] * np.float32(0.5) + level * np.float32(0.5)
         return np.stack([found[t].astype(clip.images.dtype) for t in range(first, stop)])
 
-    def _check(self, frames: _Frames, window: Window, owed: Sequence[int]) -> None:
-        """Compare the first window that is painted with float32."""
-        if self._is_checked:
-            return
-        exact = _Frames(_network(self.device, "fp32", False), frames.clip, frames.canvas).paint(window, owed)
-        far = (frames.paint(window, owed).float() - exact).abs().mean().item() / 2
-        if not far <= AGREEMENT:
-            raise FailedError(
-                f"in {self.options.precision} this clip comes out {far:.1e} away from float32, of the range of values "
-                f"and on average; give --set precision=fp32"
-            )
-        self._note(f"{self.options.precision} is {far:.1e} away from float32, of the range of values and on average")
-        self._is_checked = True
+    def _painted(self, frames: _Frames, window: Window, owed: Sequence[int]) -> Tensor:
+        """The frames owed; those of the first window are compared with float32."""
+        painted = frames.paint(window, owed)
+        if not self._is_checked:
+            exact = _Frames(_network(self.device, "fp32", False), frames.clip, frames.canvas).paint(window, owed)
+            far = (painted.float() - exact).abs().mean().item() / 2
+            said = f"{far:.1e} away from float32, of the range of values and on average"
+            if not far <= AGREEMENT:
+                raise FailedError(f"in {self.options.precision} this clip comes out {said}; give --set precision=fp32")
+            self._note(f"{self.options.precision} is {said}")
+            self._is_checked = True
+        return painted
 
 
 class _Frames:
