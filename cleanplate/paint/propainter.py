@@ -84,7 +84,8 @@ class ProPainter(Engine):
         one = np.iinfo(images.dtype).max // 255
         blank = np.where(holes[..., None], 0, images // one).astype(np.uint8)
         painted: NDArray[Any] = paint_published(self._networks, blank, holes)[first:stop].astype(images.dtype)
-        return np.multiply(painted, one, dtype=images.dtype)
+        painted *= one
+        return painted
 
     @torch.inference_mode()
     def _in_pieces(self, images: NDArray[Any], holes: NDArray[np.bool_], first: int, stop: int) -> NDArray[Any]:
