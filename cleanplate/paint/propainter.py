@@ -44,7 +44,7 @@ class ProPainterOptions:
     procedure: str = "pieces"
     "pieces: memory follows the piece; published: the authors' loop on the whole clip, in 8 bit"
     iterations: int = 20
-    "how often RAFT corrects the flow; 12 are half as good and twice as fast"
+    "of pieces: how often RAFT corrects its flow, which is half of the work"
     largest_mpx: float = 0.5
     "of pieces: larger crops are painted smaller, and what was painted is enlarged"
 
