@@ -68,4 +68,6 @@ class InpaintGenerator(nn.Module):
         features = torch.cat([self.feat_prop_module(features[:local], masks, forward, backward), features[local:]])
         hidden = F.max_pool2d(masks[:, :1], TOKEN_PX, TOKEN_STRIDE, TOKEN_PAD)  # (L, 1, rows, columns)
         tokens = self.transformers(self.ss(features), size, hidden)
-        return torch.tanh(self.decoder(features[:local] + self.sc(tokens, size)))
+        # Frame by frame, as decoded features of full size hold far more than all that came before.
+        frames = zip(features.split(1), tokens.split(1), strict=False)
+        return torch.cat([torch.tanh(self.decoder(feature + self.sc(token, size))) for feature, token in frames])
