@@ -17,7 +17,17 @@ ARROWS = {("paint", "motion"), ("mask", "motion")}
 # Who may use a library: the rooms (first folder or file under the package) named, and nobody else.
 LIBRARIES = {
     "av": {"decode", "save", "mask/stored", "bench"},
-    "torch": {"nets", "base/checkpoint", "bench/metrics/learned", "bench/parity", "motion/raft", "paint/propainter"},
+    "torch": {
+        "nets",
+        "base/checkpoint",
+        "bench/metrics/learned",
+        "bench/parity",
+        "motion/raft",
+        "paint/canvas",
+        "paint/e2fgvi",
+        "paint/propainter",
+        "paint/running",
+    },
     "safetensors": {"base/checkpoint"},
     "skimage": {"bench"},
     "matplotlib": {"bench"},
