@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed (extra 'neural')")
 
-from drawn_networks import drawn, store  # noqa: E402
+from drawn_weights import drawn, store  # noqa: E402
 
 from cleanplate.base.errors import FailedError, MissingWeightsError, UsageError  # noqa: E402 - torch may be missing
 from cleanplate.base.types import Clip, Prompt  # noqa: E402
-from cleanplate.base.weights import WEIGHTS, WeightSpec  # noqa: E402
 from cleanplate.mask.tracker import make_tracker, track  # noqa: E402
 from cleanplate.motion import raft  # noqa: E402
 from cleanplate.motion.estimator import make_estimator  # noqa: E402
@@ -28,23 +24,13 @@ def network():
 
 
 @pytest.fixture
-def known_weights(network, tmp_path, monkeypatch):
+def known_weights(tmp_path, monkeypatch):
     """The folder that CLEANPLATE_WEIGHTS names, with drawn weights of RAFT."""
-    path = tmp_path / "raft-things.pth"
-    store(network, path)
     monkeypatch.setenv("CLEANPLATE_WEIGHTS", str(tmp_path))
-    monkeypatch.setitem(WEIGHTS, "raft", row_of(path))
+    path = store(tmp_path, "raft")
     raft.load_raft.cache_clear()
     yield path
     raft.load_raft.cache_clear()
-
-
-def row_of(path: Path) -> WeightSpec:
-    content = path.read_bytes()
-    return WeightSpec(
-        file=path.name, address="https://example.org", sha256=hashlib.sha256(content).hexdigest(), bytes=len(content),
-        licence="BSD-3-Clause", is_commercial_ok=True, summary="drawn",
-    )  # fmt: skip
 
 
 def pictures(count: int, height: int, width: int) -> np.ndarray:
@@ -161,8 +147,8 @@ def test_what_cannot_be_asked(known_weights, monkeypatch):
         make_engine("flowfill", {"flow": "raft"})
 
 
-def test_weights_that_are_not_raft_s(known_weights, monkeypatch):
+def test_weights_that_are_not_raft_s(known_weights):
     torch.save({"state_dict": {"module.fnet.conv1.weight": torch.zeros(64, 3, 7, 7)}}, known_weights)
-    monkeypatch.setitem(WEIGHTS, "raft", row_of(known_weights))
+    raft.load_raft.cache_clear()
     with pytest.raises(FailedError, match=r"they lack fnet.conv1.bias, .* and 1[0-9][0-9] more"):
         make_estimator("raft")

@@ -19,9 +19,8 @@ from cleanplate.motion.nets.raft import Raft
 from cleanplate.motion.raft import both_ways, load_raft
 from cleanplate.paint.nets.dual_propagation import propagate_images
 from cleanplate.paint.nets.propainter import InpaintGenerator, own_name
+from cleanplate.paint.neural import PRECISIONS
 
-NEIGHBOURS = 5  # frames before and after the middle of a window that are painted together
-REFERENCE_STRIDE = 10  # every so many frames, one from farther away is shown as well
 COMPLETION_CONTEXT, PROPAGATION_CONTEXT = 5, 10  # frames, or flows, shown before and after a piece
 
 
@@ -34,14 +33,16 @@ class Networks:
     generator: InpaintGenerator
 
     @classmethod
-    @lru_cache(maxsize=1)
-    def load(cls, device: str) -> Networks:
-        """The published ones."""
-        return cls(
-            load_raft(device),
-            load_network(RecurrentFlowCompletion(), "propainter-flow", device, unused=UNUSED),
-            load_network(InpaintGenerator(), "propainter", device, rename=own_name),
-        )
+    @lru_cache(maxsize=4)
+    def load(cls, device: str, precision: str, is_compiled: bool) -> Networks:
+        """The published ones, the generator in that precision."""
+        generator = load_network(InpaintGenerator(), "propainter", device, rename=own_name)
+        generator.to(PRECISIONS[precision])
+        if is_compiled:
+            for part in (generator.encoder, generator.decoder, *generator.transformers.transformer):
+                part.compile()
+        completion = load_network(RecurrentFlowCompletion(), "propainter-flow", device, unused=UNUSED)
+        return cls(load_raft(device), completion, generator)
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,20 +99,23 @@ def pieces(length: int, piece: int, context: int) -> Iterator[tuple[int, int, in
         yield first, stop, max(first - context, 0), min(first + piece + context, length)
 
 
-def windows(length: int, first: int, stop: int) -> Iterator[tuple[int, range]]:
-    """The middle of each window between `first` and `stop`, and the frames painted with it: most come twice."""
-    for middle in range(first, stop, NEIGHBOURS):
-        yield middle, range(max(middle - NEIGHBOURS, 0), min(middle + NEIGHBOURS + 1, length))
-
-
 def generate(
-    generator: InpaintGenerator, clip: Prepared, shown: Callable[[int], Tensor], local: range, references: Sequence[int]
+    generator: InpaintGenerator,
+    clip: Prepared,
+    shown: Callable[[int], Tensor],
+    local: range,
+    references: Sequence[int],
+    owed: Sequence[int],
 ) -> Tensor:
-    """The local frames painted, -1..1: (L, 3, H, W). `shown`: the features (1, 128, H/4, W/4) of a frame."""
+    """Those of the local frames that are owed, painted, -1..1: (N, 3, H, W).
+
+    shown: the features (1, 128, H/4, W/4) of a frame. references: frames from farther away that are looked at as well.
+    """
     frames, joints = slice(local.start, local.stop), slice(local.start, local.stop - 1)
     features = torch.cat([shown(t) for t in (*local, *references)])
     masks = torch.cat([clip.masks[frames], clip.left[frames]], 1)
-    return generator.generate(features, masks, clip.forward[joints], clip.backward[joints])
+    wanted = [t - local.start for t in owed]
+    return generator.generate(features, masks, clip.forward[joints], clip.backward[joints], wanted)
 
 
 def encode(generator: InpaintGenerator, clip: Prepared, t: int) -> Tensor:
