@@ -67,6 +67,7 @@ class E2fgvi(Engine):
 
     Options = E2fgviOptions
     runs_on_cards = True
+    compiles = False  # and half precision is to be judged by the first real frames
 
     def __init__(self, options: E2fgviOptions, device: str = "cpu") -> None:
         chosen, why = choose_device(device)

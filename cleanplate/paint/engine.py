@@ -33,6 +33,8 @@ class Engine(ABC):
     "a frozen dataclass: every knob, its default and its unit"
     runs_on_cards: ClassVar[bool] = False
     "whether it can be given another device than the processor"
+    compiles: ClassVar[bool] = True
+    "whether its first clip takes long for code that is compiled then: see `warm_up`"
 
     def __init__(self, options: Any, device: str = "cpu") -> None:
         self.options = options
@@ -180,6 +182,8 @@ def make_engine(name: str, options: Mapping[str, Any] | None = None, device: str
 
 def warm_up(engine: Engine, bit_depth: int) -> None:
     """Let an engine load and compile what it needs for pictures of that depth, on a small clip."""
+    if not engine.compiles:
+        return
     random = np.random.default_rng(0)
     dtype = np.uint8 if bit_depth == 8 else np.uint16
     still = cv2.resize(random.integers(0, 256, (12, 12, 3)).astype(np.uint8), (96, 96)).astype(dtype)
