@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -10,11 +12,11 @@ torch = pytest.importorskip("torch", reason="torch is not installed (extra 'neur
 import cv2  # noqa: E402 - torch may be missing
 from drawn_weights import drawn  # noqa: E402
 
-from cleanplate.base.errors import UsageError  # noqa: E402
+from cleanplate.base.errors import FailedError, UsageError  # noqa: E402
 from cleanplate.base.types import Clip  # noqa: E402
 from cleanplate.motion.nets.flow_completion import RecurrentFlowCompletion  # noqa: E402
 from cleanplate.motion.nets.raft import Raft  # noqa: E402
-from cleanplate.paint import propainter_published  # noqa: E402
+from cleanplate.paint import neural, propainter_published  # noqa: E402
 from cleanplate.paint.nets.dual_propagation import propagate_images  # noqa: E402
 from cleanplate.paint.nets.propainter import InpaintGenerator  # noqa: E402
 from cleanplate.paint.propainter import ProPainter, ProPainterOptions  # noqa: E402
@@ -151,6 +153,21 @@ def test_our_pieces_are_near_the_published_loop(engine):
     off = np.abs(ours.images[inside].astype(int) - by_the_book.images[inside])
     assert off.mean() < 12
     assert ours.images[inside].std() > 5
+
+
+def test_half_precision_is_compared_with_float32(engine, networks, monkeypatch):
+    half = Networks(networks.raft, networks.completion, copy.deepcopy(networks.generator).bfloat16())
+    monkeypatch.setattr(
+        Networks, "load", classmethod(lambda cls, _, precision, __: {"fp32": networks, "bf16": half}[precision])
+    )
+    shown = clip(count=3)
+    near = engine(precision="bf16")
+    off = np.abs(near.fill(shown).images.astype(int) - engine().fill(shown).images)
+    assert 0 < off[shown.holes].mean() < 3
+    assert any("bf16 is" in note for note in near.notes)
+    monkeypatch.setattr(neural, "AGREEMENT", 1e-9)
+    with pytest.raises(FailedError, match="give --set precision=fp32"):
+        engine(precision="bf16").fill(shown)
 
 
 def test_deep_pictures_are_painted_deep(engine):

@@ -25,7 +25,7 @@ from cleanplate.paint.nets.e2fgvi_hq import MULTIPLE_PX, UNUSED, E2fgviHq
 from cleanplate.paint.nets.focal import AT_ONCE
 from cleanplate.paint.neural import PRECISIONS, NeuralEngine, NeuralOptions
 from cleanplate.paint.running import in_batches, with_less
-from cleanplate.paint.windows import Window, in_pieces, published
+from cleanplate.paint.windows import Window, published
 
 BATCH_PX = 1 << 21
 "of pictures encoded and decoded at a time on a graphics card; a processor takes them one by one"
@@ -43,40 +43,31 @@ class E2fgvi(NeuralEngine):
     def _is_anything_seen(self, clip: Clip) -> bool:
         return bool(clip.references) or super()._is_anything_seen(clip)
 
-    def _in_pieces(self, clip: Clip, first: int, stop: int) -> NDArray[Any]:
+    def _in_pieces(self, clip: Clip) -> NDArray[Any]:
         canvas = Canvas.of(_size(clip), largest_mpx=self.options.largest_mpx, multiple=MULTIPLE_PX, mode="symmetric")
         self._note(canvas.note)
         frames = _Frames(self._network, clip, canvas)
-        total = np.zeros((stop - first, *canvas.clip, 3), np.float32)
-        weights = np.zeros((stop - first, 1, 1, 1), np.float32)
-        for window in in_pieces(len(clip.images), first, stop):
-            owed = [t for t in window.painted if clip.holes[t].any()]
-            if owed:
-                self._check(frames, window, owed)
-                for t, picture in zip(owed, frames.paint(window, owed), strict=True):
-                    total[t - first] += window.weight(t) * canvas.level(picture)
-                    weights[t - first] += window.weight(t)
-        most = np.iinfo(clip.images.dtype).max
-        return np.rint(total / np.maximum(weights, 1) * most).astype(clip.images.dtype)
+        return self._cross_faded(clip, canvas, lambda window, owed: self._painted(frames, window, owed))
 
-    def _by_the_book(self, clip: Clip, first: int, stop: int) -> NDArray[Any]:
+    def _by_the_book(self, clip: Clip) -> NDArray[Any]:
         # Paint is cut to whole levels, and what comes again counts one half.
         canvas = Canvas.of(_size(clip), largest_mpx=math.inf, multiple=MULTIPLE_PX, mode="symmetric")
         frames = _Frames(self._network, clip, canvas)
         most = np.iinfo(clip.images.dtype).max
         found: dict[int, NDArray[np.float32]] = {}
         for window in published(len(clip.images)):
-            self._check(frames, window, window.painted)
-            for t, picture in zip(window.painted, frames.paint(window, window.painted), strict=True):
+            for t, picture in zip(window.painted, self._painted(frames, window, window.painted), strict=True):
                 level = np.floor(canvas.level(picture) * np.float32(most))
                 found[t] = level if t not in found else found[t] * np.float32(0.5) + level * np.float32(0.5)
-        return np.stack([found[t].astype(clip.images.dtype) for t in range(first, stop)])
+        return np.stack([found[t].astype(clip.images.dtype) for t in range(len(clip.images))])
 
-    def _check(self, frames: _Frames, window: Window, owed: Sequence[int]) -> None:
-        """Compare the first window that is painted with float32."""
+    def _painted(self, frames: _Frames, window: Window, owed: Sequence[int]) -> Tensor:
+        """The frames owed; those of the first window are compared with float32."""
+        painted = frames.paint(window, owed)
         if not self._is_checked:
             exact = _Frames(_network(self.device, "fp32", False), frames.clip, frames.canvas)
-            self._compare(frames.paint(window, owed), exact.paint(window, owed))
+            self._compare(painted, exact.paint(window, owed))
+        return painted
 
 
 class _Frames:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,9 @@ from torch import Tensor
 from cleanplate.base.device import choose_device
 from cleanplate.base.errors import FailedError, UsageError
 from cleanplate.base.types import INVENTED, Clip, Painting
+from cleanplate.paint.canvas import Canvas
 from cleanplate.paint.engine import Engine
+from cleanplate.paint.windows import Window, in_pieces
 
 PROCEDURES = ("pieces", "published")
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -66,9 +69,9 @@ class NeuralEngine(Engine):
         if not self._is_anything_seen(clip):
             images[...] = round(np.iinfo(images.dtype).max / 2)
         elif origin.any():
-            paint = self._by_the_book if self.options.procedure == "published" else self._in_pieces
             with torch.inference_mode():
-                painted = paint(clip, first, stop)
+                is_published = self.options.procedure == "published"
+                painted = self._by_the_book(clip)[first:stop] if is_published else self._in_pieces(clip)
             np.copyto(images, painted, where=origin[..., None] > 0)
         return Painting(images=images, origin=origin)
 
@@ -76,12 +79,28 @@ class NeuralEngine(Engine):
         return not np.asarray(clip.holes).all()
 
     @abstractmethod
-    def _in_pieces(self, clip: Clip, first: int, stop: int) -> NDArray[Any]:
-        """The frames from `first` to `stop`, (T, H, W, 3) in the clip's dtype, painted where there are holes: ours."""
+    def _in_pieces(self, clip: Clip) -> NDArray[Any]:
+        """The core, (T_core, H, W, 3) in the clip's dtype, painted where there are holes: ours."""
 
     @abstractmethod
-    def _by_the_book(self, clip: Clip, first: int, stop: int) -> NDArray[Any]:
-        """The same by the authors' loop over the clip."""
+    def _by_the_book(self, clip: Clip) -> NDArray[Any]:
+        """The whole clip, (T, H, W, 3), painted by the authors' loop."""
+
+    def _cross_faded(
+        self, clip: Clip, canvas: Canvas, paint: Callable[[Window, Sequence[int]], Tensor]
+    ) -> NDArray[Any]:
+        """The core painted in windows of ours. `paint`: the frames owed of a window, (N, 3, h, w), -1..1."""
+        first, stop = clip.core_range
+        total = np.zeros((stop - first, *canvas.clip, 3), np.float32)
+        weights = np.zeros((stop - first, 1, 1, 1), np.float32)
+        for window in in_pieces(len(clip.images), first, stop):
+            owed = [t for t in window.painted if clip.holes[t].any()]
+            if owed:
+                for t, picture in zip(owed, paint(window, owed), strict=True):
+                    total[t - first] += window.weight(t) * canvas.level(picture)
+                    weights[t - first] += window.weight(t)
+        most = np.iinfo(clip.images.dtype).max
+        return np.rint(total / np.maximum(weights, 1) * most).astype(clip.images.dtype)
 
     def _compare(self, found: Tensor, exact: Tensor) -> None:
         """Judge half precision by what it made of the first frames, -1..1, beside float32."""

@@ -26,7 +26,7 @@ from cleanplate.paint.neural import NeuralEngine, NeuralOptions
 from cleanplate.paint.propainter_published import ITERATIONS, paint_published
 from cleanplate.paint.propainter_stages import Networks, Prepared, encode, generate, prepare
 from cleanplate.paint.smooth import put, smooth
-from cleanplate.paint.windows import Window, in_pieces
+from cleanplate.paint.windows import Window
 
 PIECE = 16
 "frames, or flows, that are completed and propagated at a time"
@@ -53,25 +53,14 @@ class ProPainter(NeuralEngine):
         super().__init__(options, device)
         self._networks = Networks.load(self.device, options.precision, options.compile)
 
-    def _in_pieces(self, clip: Clip, first: int, stop: int) -> NDArray[Any]:
+    def _in_pieces(self, clip: Clip) -> NDArray[Any]:
         height, width = clip.holes.shape[1:]
         canvas = Canvas.of(
             (height, width), largest_mpx=self.options.largest_mpx, multiple=(MULTIPLE_PX, MULTIPLE_PX), mode="edge"
         )
         self._note(canvas.note)
         frames = _Frames(self._networks, self._prepared(clip, canvas))
-        total = np.zeros((stop - first, height, width, 3), np.float32)
-        weights = np.zeros((stop - first, 1, 1, 1), np.float32)
-        for window in in_pieces(len(clip.images), first, stop):
-            owed = [t for t in window.painted if clip.holes[t].any()]
-            if owed:
-                painted = frames.paint(window, owed)
-                self._check(frames, window, owed, painted)
-                for t, picture in zip(owed, painted, strict=True):
-                    total[t - first] += window.weight(t) * canvas.level(picture)
-                    weights[t - first] += window.weight(t)
-        most = np.iinfo(clip.images.dtype).max
-        return np.rint(total / np.maximum(weights, 1) * most).astype(clip.images.dtype)
+        return self._cross_faded(clip, canvas, lambda window, owed: self._painted(frames, window, owed))
 
     def _prepared(self, clip: Clip, canvas: Canvas) -> Prepared:
         """Everything before the generator, in which precision matters: always in float32."""
@@ -87,17 +76,22 @@ class ProPainter(NeuralEngine):
         hidden = torch.from_numpy(masks).to(known)
         return prepare(self._networks, known, looked_at, hidden, iterations=self.options.iterations, piece=PIECE)
 
-    def _check(self, frames: _Frames, window: Window, owed: Sequence[int], painted: Tensor) -> None:
-        """Compare the first window that is painted with float32."""
+    def _painted(self, frames: _Frames, window: Window, owed: Sequence[int]) -> Tensor:
+        """The frames owed; those of the first window are compared with float32."""
+        painted = frames.paint(window, owed)
         if not self._is_checked:
-            exact = _Frames(Networks.load(self.device, "fp32", False), frames.clip)
-            self._compare(painted, exact.paint(window, owed))
+            self._compare(painted, _Frames(self._exact(), frames.clip).paint(window, owed))
+        return painted
 
-    def _by_the_book(self, clip: Clip, first: int, stop: int) -> NDArray[Any]:
+    def _exact(self) -> Networks:
+        return Networks.load(self.device, "fp32", False)
+
+    def _by_the_book(self, clip: Clip) -> NDArray[Any]:
+        # In float32 whatever was asked for: whoever wants the authors' loop wants its numbers.
         one = np.iinfo(clip.images.dtype).max // 255
         holes = np.asarray(clip.holes)
         blank = np.where(holes[..., None], 0, clip.images // one).astype(np.uint8)
-        painted: NDArray[Any] = paint_published(self._networks, blank, holes)[first:stop].astype(clip.images.dtype)
+        painted: NDArray[Any] = paint_published(self._exact(), blank, holes).astype(clip.images.dtype)
         painted *= one
         return painted
 
