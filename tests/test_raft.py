@@ -8,9 +8,11 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed (extra 'neural')")
 
 from drawn_weights import drawn, store  # noqa: E402
+from test_track_bench import ours  # noqa: E402
 
 from cleanplate.base.errors import FailedError, MissingWeightsError, UsageError  # noqa: E402 - torch may be missing
 from cleanplate.base.types import Clip, Prompt  # noqa: E402
+from cleanplate.bench.track.run import bench_track  # noqa: E402
 from cleanplate.mask.tracker import make_tracker, track  # noqa: E402
 from cleanplate.motion import raft  # noqa: E402
 from cleanplate.motion.estimator import make_estimator  # noqa: E402
@@ -152,3 +154,16 @@ def test_weights_that_are_not_raft_s(known_weights):
     raft.load_raft.cache_clear()
     with pytest.raises(FailedError, match=r"they lack fnet.conv1.bias, .* and 1[0-9][0-9] more"):
         make_estimator("raft")
+
+
+def test_the_bench_of_trackers_takes_options(known_weights, tmp_path):
+    data, out = ours(tmp_path / "data"), tmp_path / "out"
+    asked = {"output": out, "trackers": ("warp",), "workers": 1}
+    report = bench_track(data, **asked, options={"warp": {"flow": "raft", "iterations": 1}})
+    assert report.trackers["warp"]["options"] == {"flow": "raft", "iterations": 1}
+    assert bench_track(data, **asked, options={"warp": {"flow": "raft", "iterations": 1}}).reused == 1
+    assert bench_track(data, **asked).reused == 0  # another flow is another result
+    with pytest.raises(UsageError, match="options were given for 'flow', which is not among the trackers warp"):
+        bench_track(data, **asked, options={"flow": {}})
+    with pytest.raises(UsageError, match="tracker 'warp' has no option 'flows'"):
+        bench_track(data, **asked, options={"warp": {"flows": "raft"}})
