@@ -21,7 +21,7 @@ from cleanplate.paint.nets.dual_propagation import propagate_images  # noqa: E40
 from cleanplate.paint.nets.propainter import InpaintGenerator  # noqa: E402
 from cleanplate.paint.propainter import ProPainter, ProPainterOptions  # noqa: E402
 from cleanplate.paint.propainter_published import paint_published, references  # noqa: E402
-from cleanplate.paint.propainter_stages import Networks, complete, pieces, propagate  # noqa: E402
+from cleanplate.paint.propainter_stages import Lengths, Networks, complete, pieces, propagate  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +127,10 @@ def test_pieces():
     assert list(pieces(0, 80, 5)) == []
 
 
+def by(length: int) -> Lengths:
+    return Lengths(completed=length, completion_context=5, propagated=length, propagation_context=10)
+
+
 def test_stages_in_pieces_are_stages_on_the_whole_clip_while_one_piece_is_enough(networks):
     random = torch.Generator().manual_seed(3)
     flows = torch.randn(5, 2, 16, 24, generator=random), torch.randn(5, 2, 16, 24, generator=random)
@@ -134,12 +138,12 @@ def test_stages_in_pieces_are_stages_on_the_whole_clip_while_one_piece_is_enough
     masks[:, :, 4:9, 5:15] = 1
     with torch.inference_mode():
         whole = networks.completion.complete(*flows, masks)
-        for one, other in zip(complete(networks.completion, *flows, masks, 5), whole, strict=True):
+        for one, other in zip(complete(networks.completion, *flows, masks, by(5)), whole, strict=True):
             assert torch.equal(one, other)
-        for one, other in zip(complete(networks.completion, *flows, masks, 2), whole, strict=True):
+        for one, other in zip(complete(networks.completion, *flows, masks, by(2)), whole, strict=True):
             assert torch.allclose(one, other, atol=1e-5)  # the context of 5 reaches everywhere here
         for one, other in zip(
-            propagate(pictures, masks, *whole, 2), propagate_images(pictures, masks, *whole), strict=True
+            propagate(pictures, masks, *whole, by(2)), propagate_images(pictures, masks, *whole), strict=True
         ):
             assert torch.equal(one, other)
 

@@ -8,6 +8,7 @@ which each frame is painted up to three times.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -24,12 +25,13 @@ from cleanplate.paint.canvas import Canvas
 from cleanplate.paint.nets.propainter import MULTIPLE_PX
 from cleanplate.paint.neural import NeuralEngine, NeuralOptions
 from cleanplate.paint.propainter_published import ITERATIONS, paint_published
-from cleanplate.paint.propainter_stages import Networks, Prepared, encode, generate, prepare
+from cleanplate.paint.propainter_stages import Lengths, Networks, Prepared, encode, generate, prepare
 from cleanplate.paint.smooth import put, smooth
 from cleanplate.paint.windows import Window
 
-PIECE = 16
-"frames, or flows, that are completed and propagated at a time"
+COMPLETED_PX = 2_700_000
+"of flow that is completed at a time, as far as that is 4 to 16 frames and their context: 190 bytes each"
+COMPLETION_CONTEXT = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +76,14 @@ class ProPainter(NeuralEngine):
             for image, hole in zip(clip.images, clip.holes, strict=True)
         )
         hidden = torch.from_numpy(masks).to(known)
-        return prepare(self._networks, known, looked_at, hidden, iterations=self.options.iterations, piece=PIECE)
+        completed = min(max(COMPLETED_PX // math.prod(canvas.whole) - 2 * COMPLETION_CONTEXT, 4), 16)
+        by = Lengths(
+            completed=completed,
+            completion_context=COMPLETION_CONTEXT,
+            propagated=len(known),
+            propagation_context=0,
+        )
+        return prepare(self._networks, known, looked_at, hidden, iterations=self.options.iterations, by=by)
 
     def _painted(self, frames: _Frames, window: Window, owed: Sequence[int]) -> Tensor:
         """The frames owed; those of the first window are compared with float32."""

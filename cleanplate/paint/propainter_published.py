@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cleanplate.paint.nets.propainter import MULTIPLE_PX
-from cleanplate.paint.propainter_stages import Networks, encode, generate, prepare
+from cleanplate.paint.propainter_stages import Lengths, Networks, encode, generate, prepare
 from cleanplate.paint.windows import PUBLISHED_STEP, REFERENCE_STRIDE, published
 
 ITERATIONS = 20  # of RAFT
-PIECE = 80  # frames, or flows, that are completed and propagated at a time
+PIECE = 80
+LENGTHS = Lengths(completed=PIECE, completion_context=5, propagated=PIECE, propagation_context=10)
 REFERENCES = PIECE // REFERENCE_STRIDE  # of clips longer than a piece; one more is taken
 
 
@@ -33,7 +34,7 @@ def paint_published(networks: Networks, images: NDArray[np.uint8], holes: NDArra
     device = next(networks.generator.parameters()).device
     pictures = torch.from_numpy(frames).permute(0, 3, 1, 2).to(device).float() / 255 * 2 - 1
     hidden = torch.from_numpy(masks).to(device).float()
-    clip = prepare(networks, pictures * (1 - hidden), pictures, hidden, iterations=ITERATIONS, piece=PIECE)
+    clip = prepare(networks, pictures * (1 - hidden), pictures, hidden, iterations=ITERATIONS, by=LENGTHS)
     features = cache(lambda t: encode(networks.generator, clip, t))
     painted: dict[int, NDArray[np.uint8]] = {}
     for middle, local in ((PUBLISHED_STEP * n, w.local) for n, w in enumerate(published(len(frames)))):

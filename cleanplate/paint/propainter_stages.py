@@ -21,7 +21,16 @@ from cleanplate.paint.nets.dual_propagation import propagate_images
 from cleanplate.paint.nets.propainter import InpaintGenerator, own_name
 from cleanplate.paint.neural import PRECISIONS
 
-COMPLETION_CONTEXT, PROPAGATION_CONTEXT = 5, 10  # frames, or flows, shown before and after a piece
+
+@dataclass(frozen=True, kw_only=True)
+class Lengths:
+    """In how long pieces the stages before the generator work, in frames or flows."""
+
+    completed: int
+    completion_context: int
+    "shown before and after a piece"
+    propagated: int
+    propagation_context: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,34 +66,34 @@ class Prepared:
 
 
 def prepare(
-    networks: Networks, known: Tensor, looked_at: Iterable[Tensor], masks: Tensor, *, iterations: int, piece: int
+    networks: Networks, known: Tensor, looked_at: Iterable[Tensor], masks: Tensor, *, iterations: int, by: Lengths
 ) -> Prepared:
-    """Motion, its completion and the propagation of pictures, `piece` frames at a time.
+    """Motion, its completion and the propagation of pictures.
 
     known: pictures, 0 inside the holes. looked_at: the same (3, H, W) each, as motion is found on them.
     """
     forward, backward = both_ways(networks.raft, looked_at, iterations)
-    forward, backward = complete(networks.completion, forward, backward, masks, piece)
-    filled, left = propagate(known, masks, forward, backward, piece)
+    forward, backward = complete(networks.completion, forward, backward, masks, by)
+    filled, left = propagate(known, masks, forward, backward, by)
     return Prepared(known * (1 - masks) + filled * masks, masks, left, forward, backward)
 
 
 def complete(
-    network: RecurrentFlowCompletion, forward: Tensor, backward: Tensor, masks: Tensor, piece: int
+    network: RecurrentFlowCompletion, forward: Tensor, backward: Tensor, masks: Tensor, by: Lengths
 ) -> tuple[Tensor, Tensor]:
     """Both flows with values inside the masks."""
     found = torch.empty_like(forward), torch.empty_like(backward)
-    for first, stop, begin, end in pieces(len(forward), piece, COMPLETION_CONTEXT):
+    for first, stop, begin, end in pieces(len(forward), by.completed, by.completion_context):
         both = network.complete(forward[begin:end], backward[begin:end], masks[begin : end + 1])
         for whole, part in zip(found, both, strict=True):
             whole[first:stop] = part[first - begin : stop - begin]
     return found
 
 
-def propagate(pictures: Tensor, masks: Tensor, forward: Tensor, backward: Tensor, piece: int) -> tuple[Tensor, Tensor]:
+def propagate(pictures: Tensor, masks: Tensor, forward: Tensor, backward: Tensor, by: Lengths) -> tuple[Tensor, Tensor]:
     """What other frames show, carried into the holes; and what is left of these."""
     found = torch.empty_like(pictures), torch.empty_like(masks)
-    for first, stop, begin, end in pieces(len(pictures), piece, PROPAGATION_CONTEXT):
+    for first, stop, begin, end in pieces(len(pictures), by.propagated, by.propagation_context):
         flows = forward[begin : end - 1], backward[begin : end - 1]
         both = propagate_images(pictures[begin:end], masks[begin:end], *flows)
         for whole, part in zip(found, both, strict=True):
