@@ -153,6 +153,18 @@ ENGINES: dict[str, EngineSpec] = {
         licence="Apache-2.0; weights CC-BY-NC-4.0: no commercial use",
         is_trained=False,  # the contract is tried with weights drawn by a recipe
     ),
+    "propainter": EngineSpec(
+        where="cleanplate.paint.propainter:ProPainter",
+        summary="a network that carries pictures and features along the motion and invents the rest (Zhou et al. 2023)",
+        core_frames=32,
+        margin_frames=10,
+        bytes_per_px=170,
+        core_seconds_per_mpx=60,
+        extra="neural",
+        weights=("propainter", "propainter-flow", "raft"),
+        licence="Apache-2.0; weights NTU S-Lab License 1.0: no commercial use",
+        is_trained=False,  # the contract is tried with weights drawn by a recipe
+    ),
 }
 
 
