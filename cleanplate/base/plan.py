@@ -76,9 +76,10 @@ def plan_grid(
     """The longest piece that the budget allows, up to what the engine asks for, and then the workers it allows.
 
     crop_px: samples of the largest crop; crop_bytes_per_px: memory a crop sample takes in the engine, images and hole
-    included; frame_bytes: one full frame in the file's own samples; region_bytes: what is kept of its holes;
-    window_bytes: what the engine takes beside, whatever the length; frames_in_codecs: how many frames' worth decoder and
-    encoder hold together; references: frames from far away that a piece may be shown. Where even the shortest piece is over the budget, that one is returned: `memory_bytes` tells.
+    included; window_bytes: what the engine takes beside, whatever the length; frame_bytes: one full frame in the file's
+    own samples; region_bytes: what is kept of its holes; frames_in_codecs: how many frames' worth decoder and encoder
+    hold together; references: frames from far away that a piece may be shown. Where even the shortest piece is over the
+    budget, that one is returned: `memory_bytes` tells.
     """
     queue = max(2, min(_QUEUE_FRAMES, _QUEUE_BYTES // max(frame_bytes, 1)))
 
