@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from cleanplate.base.types import Clip, Painting
     from cleanplate.bench.click import bench_click
     from cleanplate.bench.metrics.metric import METRICS
+    from cleanplate.bench.parity.compare import bench_parity
     from cleanplate.bench.quality.run import bench_quality
     from cleanplate.bench.score import score
     from cleanplate.bench.scores import Scores
@@ -62,6 +63,7 @@ _WHERE = {
     "Painting": "base.types",
     "bench_click": "bench.click",
     "METRICS": "bench.metrics.metric",
+    "bench_parity": "bench.parity.compare",
     "bench_quality": "bench.quality.run",
     "bench_speed": "bench.speed.run",
     "bench_track": "bench.track.run",
@@ -96,6 +98,7 @@ __all__ = [
     "Scores",
     "UsageError",
     "bench_click",
+    "bench_parity",
     "bench_quality",
     "bench_speed",
     "bench_track",

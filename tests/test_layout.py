@@ -17,7 +17,18 @@ ARROWS = {("paint", "motion"), ("mask", "motion")}
 # Who may use a library: the rooms (first folder or file under the package) named, and nobody else.
 LIBRARIES = {
     "av": {"decode", "save", "mask/stored", "bench"},
-    "torch": {"nets", "base/checkpoint", "bench/metrics/learned"},
+    "torch": {
+        "nets",
+        "base/checkpoint",
+        "bench/metrics/learned",
+        "bench/parity",
+        "motion/raft",
+        "paint/canvas",
+        "paint/e2fgvi",
+        "paint/neural",
+        "paint/propainter",
+        "paint/running",
+    },
     "safetensors": {"base/checkpoint"},
     "skimage": {"bench"},
     "matplotlib": {"bench"},

@@ -28,6 +28,7 @@ from cleanplate.base.errors import MaskError, UsageError
 from cleanplate.base.options import fill_options
 from cleanplate.base.types import Image, Labels, Prompt
 from cleanplate.mask.sight import WORK_PX
+from cleanplate.motion.estimator import ITERATIONS, check_estimator
 
 PromptKind = Literal["hole", "box", "points", "words"]
 
@@ -49,6 +50,19 @@ class Tracked:
 @dataclass(frozen=True)
 class NoOptions:
     """For trackers without knobs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlowOptions:
+    """For trackers that follow dense flow."""
+
+    flow: str = "dis"
+    "what finds it: dis, or raft, a network (docs/models/raft.md)"
+    iterations: int = ITERATIONS
+    "how often raft corrects its flow"
+
+    def __post_init__(self) -> None:
+        check_estimator(self.flow, self.iterations)
 
 
 class Tracker(ABC):
@@ -122,14 +136,18 @@ def tracker_class(name: str) -> type[Tracker]:
     return found
 
 
+def tracker_options(name: str, given: Mapping[str, Any]) -> Any:
+    """A tracker's options, the given ones in place of their defaults. Raises `UsageError` for one it does not have."""
+    return fill_options(tracker_class(name).Options, given, f"tracker '{name}'")
+
+
 def make_tracker(name: str, options: Mapping[str, Any] | None = None, device: str = "cpu") -> Tracker:
     """A tracker ready for its first frame.
 
     Raises `UsageError` for an unknown tracker or option, `MissingExtraError` or `MissingWeightsError` for what is not
     installed.
     """
-    found = tracker_class(name)
-    return found(fill_options(found.Options, options or {}, f"tracker '{name}'"), device)
+    return tracker_class(name)(tracker_options(name, options or {}), device)
 
 
 def track(

@@ -16,7 +16,9 @@ from typing import Any, ClassVar
 import cv2
 import numpy as np
 
+from cleanplate.base.device import check_device
 from cleanplate.base.errors import UsageError
+from cleanplate.base.extras import require
 from cleanplate.base.options import fill_options
 from cleanplate.base.types import Clip, Painting
 
@@ -29,10 +31,21 @@ class Engine(ABC):
 
     Options: ClassVar[type]
     "a frozen dataclass: every knob, its default and its unit"
+    runs_on_cards: ClassVar[bool] = False
+    "whether it can be given another device than the processor"
+    compiles: ClassVar[bool] = True
+    "whether its first clip takes long for code that is compiled then: see `warm_up`"
 
     def __init__(self, options: Any, device: str = "cpu") -> None:
         self.options = options
         self.device = device
+        self.notes: list[str] = []
+        "what it chose by itself, a sentence each, for the report"
+
+    def _note(self, sentence: str | None) -> None:
+        """Something for the report, once."""
+        if sentence is not None and sentence not in self.notes:
+            self.notes.append(sentence)
 
     @abstractmethod
     def fill(self, clip: Clip) -> Painting:
@@ -54,6 +67,12 @@ class EngineSpec:
     "working memory a pixel of one frame of the clip, beside the clip itself, at 8 bit"
     bytes_per_work_px: int = 0
     "the same a pixel of the smaller pictures that it finds motion on"
+    network_bytes: int = 0
+    "memory of a network and its library, whatever it is shown"
+    window_bytes_per_px: int = 0
+    "what a network takes a pixel of the crop for the frames it is shown at a time, whatever the clip's length"
+    most_work_px: int | None = None
+    "larger crops are painted at this size; None = crops are painted as they are"
     references: int = 0
     "frames from far away it can make use of at a time"
     core_seconds_per_mpx: float = 0.1
@@ -67,6 +86,14 @@ class EngineSpec:
     licence: str = "Apache-2.0"
     is_trained: bool = True
     "False exempts the row from the quality part of the contract"
+
+    def work_px(self, crop_px: int) -> int:
+        """Pixels that a crop of so many is painted with."""
+        return crop_px if self.most_work_px is None else min(crop_px, self.most_work_px)
+
+    def window_bytes(self, crop_px: int) -> int:
+        """Memory that painting a crop of that size takes, whatever the clip's length."""
+        return self.network_bytes + self.window_bytes_per_px * self.work_px(crop_px)
 
     def clip_bytes_per_px(self, frame_height_px: int, sample_bytes: int) -> int:
         """Memory that painting takes a pixel of one frame of the clip, the clip itself and what is painted included."""
@@ -110,6 +137,34 @@ ENGINES: dict[str, EngineSpec] = {
         bytes_per_px=24,
         core_seconds_per_mpx=0.03,
     ),
+    "e2fgvi-hq": EngineSpec(
+        where="cleanplate.paint.e2fgvi:E2fgvi",
+        summary="a network that carries features along the motion and invents the rest (Li et al. 2022)",
+        core_frames=32,
+        margin_frames=10,
+        bytes_per_px=48,  # features of every frame, and the sums of overlapping windows
+        network_bytes=600 * 1024**2,  # measured: torch and the network 300 MiB, what is worked on at a time 300
+        window_bytes_per_px=3000,  # measured at 648x360: 2300 for eleven frames
+        most_work_px=500_000,
+        references=2,
+        core_seconds_per_mpx=27,  # measured at 432x240, 648x360 and 864x480 in float32: 26, 25 and 27
+        extra="neural",
+        weights=("e2fgvi-hq",),
+        licence="Apache-2.0; weights CC-BY-NC-4.0: no commercial use",
+        is_trained=False,  # the contract is tried with weights drawn by a recipe
+    ),
+    "propainter": EngineSpec(
+        where="cleanplate.paint.propainter:ProPainter",
+        summary="a network that carries pictures and features along the motion and invents the rest (Zhou et al. 2023)",
+        core_frames=32,
+        margin_frames=10,
+        bytes_per_px=170,
+        core_seconds_per_mpx=60,
+        extra="neural",
+        weights=("propainter", "propainter-flow", "raft"),
+        licence="Apache-2.0; weights NTU S-Lab License 1.0: no commercial use",
+        is_trained=False,  # the contract is tried with weights drawn by a recipe
+    ),
 }
 
 
@@ -121,9 +176,10 @@ def engine_spec(name: str) -> EngineSpec:
 
 
 def engine_class(name: str) -> type[Engine]:
-    """The class of an engine, imported now. Raises `UsageError` for an unknown name."""
-    module, _, attribute = engine_spec(name).where.partition(":")
-    found: type[Engine] = getattr(import_module(module), attribute)
+    """The class of an engine, imported now. Raises `UsageError` for an unknown name or an extra that is not here."""
+    spec = engine_spec(name)
+    module, _, attribute = spec.where.partition(":")
+    found: type[Engine] = getattr(require(module, spec.extra) if spec.extra else import_module(module), attribute)
     return found
 
 
@@ -133,12 +189,18 @@ def engine_options(name: str, given: Mapping[str, Any]) -> Any:
 
 
 def make_engine(name: str, options: Mapping[str, Any] | None = None, device: str = "cpu") -> Engine:
-    """An engine ready to paint. Raises `UsageError` for an unknown engine or option."""
-    return engine_class(name)(engine_options(name, options or {}), device)
+    """An engine ready to paint. Raises `UsageError` for an unknown engine, option or device, or one it cannot use."""
+    chosen = engine_class(name)
+    check_device(device)
+    if device not in ("auto", "cpu") and not chosen.runs_on_cards:
+        raise UsageError(f"--device is {device}, but the engine '{name}' runs on the processor; leave out --device")
+    return chosen(engine_options(name, options or {}), device)
 
 
 def warm_up(engine: Engine, bit_depth: int) -> None:
     """Let an engine load and compile what it needs for pictures of that depth, on a small clip."""
+    if not engine.compiles:
+        return
     random = np.random.default_rng(0)
     dtype = np.uint8 if bit_depth == 8 else np.uint16
     still = cv2.resize(random.integers(0, 256, (12, 12, 3)).astype(np.uint8), (96, 96)).astype(dtype)

@@ -25,14 +25,14 @@ def fill(
     *,
     engine: str = "flowfill",
     options: Mapping[str, Any] | None = None,
-    device: str = "cpu",
+    device: str = "auto",
     memory_bytes: int = MEMORY_DEFAULT_BYTES,
 ) -> Painting:
     """Paint the holes of pictures in memory.
 
     images: (T, H, W, 3) RGB, uint8 or full-scale uint16; holes: (T, H, W) bool, True = paint here. What the holes hide
     is never looked at, and everything else comes back unchanged. Raises `UsageError` for arrays of another kind, an
-    unknown engine or an unknown option.
+    unknown engine or an unknown option, or a device that is not here or that the engine cannot use.
     """
     images, holes = np.asarray(images), np.asarray(holes)
     if images.ndim != 4 or images.shape[-1] != 3 or images.dtype not in (np.uint8, np.uint16):
@@ -53,11 +53,13 @@ def fill(
 
     height, width = images.shape[1:3]
     whole = union_box(box for hole in holes if (box := bounding_box(hole)) is not None) or (0, 0, 1, 1)
+    crop_px = largest_crop_px([whole], 0, width, height)
     grid = plan_grid(
         core_frames=spec.core_frames,
         margin_frames=spec.margin_frames,
-        crop_px=largest_crop_px([whole], 0, width, height),
+        crop_px=crop_px,
         crop_bytes_per_px=spec.clip_bytes_per_px(height, images.dtype.itemsize),
+        window_bytes=spec.window_bytes(crop_px),
         frame_bytes=0,  # the caller holds the frames already
         frames_in_codecs=0,
         budget_bytes=memory_bytes,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import numpy as np
 import pytest
 
@@ -9,11 +11,30 @@ from cleanplate.base.types import Clip
 from cleanplate.paint.engine import ENGINES, Engine, make_engine
 
 NAMES = list(ENGINES)
+QUICK = {"propainter": {"iterations": 1}}
+"options that take less time and change nothing of what is tried here"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def drawn_weights(tmp_path_factory):
+    """A folder with a checkpoint for every engine that needs one."""
+    needed = [row for spec in ENGINES.values() for row in spec.weights]
+    folder = tmp_path_factory.mktemp("weights")
+    if find_spec("torch"):
+        from drawn_weights import store
+
+        for row in needed:
+            store(folder, row)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CLEANPLATE_WEIGHTS", str(folder))
+        yield
 
 
 @pytest.fixture(params=NAMES)
 def engine(request) -> Engine:
-    return make_engine(request.param)
+    if ENGINES[request.param].extra == "neural":
+        pytest.importorskip("torch", reason="torch is not installed (extra 'neural')")
+    return make_engine(request.param, QUICK.get(request.param))
 
 
 def plate(count: int = 8, height: int = 64, width: int = 96, pan_px: float = 2.5) -> np.ndarray:
