@@ -97,7 +97,8 @@ class CorrelationPyramid:
 
     def __init__(self, features1: Tensor, features2: Tensor) -> None:
         count, channels, height, width = features1.shape
-        products = features1.flatten(2).transpose(1, 2) @ features2.flatten(2) / channels**0.5  # (N, hw, hw)
+        even = features1 / channels**0.5  # before the product, as that is the largest thing here
+        products = even.flatten(2).transpose(1, 2) @ features2.flatten(2)  # (N, hw, hw)
         level = products.view(count * height * width, 1, height, width)
         self.levels = [level]
         for _ in range(LEVELS - 1):
