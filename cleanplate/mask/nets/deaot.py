@@ -8,9 +8,9 @@ published checkpoint. How the memories go on from frame to frame is `deaot_loop`
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -66,6 +66,10 @@ class Propagation(nn.Module):
         super().__init__()
         self.layers = nn.ModuleList(PropagationLayer(sizes.d, is_first=n == 0) for n in range(sizes.layers))
         self.decoder_norms = nn.ModuleList([FrameNorm(2 * sizes.d)])
+
+    def each(self) -> Iterable[PropagationLayer]:
+        """The layers, first to last."""
+        return cast("Iterable[PropagationLayer]", self.layers)
 
 
 class Propagated(NamedTuple):
@@ -153,11 +157,12 @@ class DeAot(nn.Module):
         Of a frame whose identities are given, `embedded` takes the place of the memories: it remembers itself.
         """
         grid = features.grid
-        visual, identity = to_tokens(features.projected), None
+        visual, identity = to_tokens(features.projected), cast("Tensor | None", None)
         outputs, owns = [], []
-        for n, layer in enumerate(self.LSTT.layers):
+        for n, layer in enumerate(self.LSTT.each()):
             own, gate = layer.observe(visual, identity)
-            known = memories[n] if memories is not None else (layer.remember(own, embedded),) * 2
+            itself = None if embedded is None else layer.remember(own, embedded)
+            known = (itself, itself) if itself is not None else memories[n]
             visual, identity = layer.propagate(visual, identity, own, gate, known, grid)
             outputs.append(torch.cat([visual, identity], dim=1))
             owns.append(own)
@@ -166,13 +171,12 @@ class DeAot(nn.Module):
 
     def remember(self, owns: Sequence[Own], embedded: Tensor) -> tuple[Memory, ...]:
         """What each layer keeps of a frame that went through `propagate`, now that its identities are known."""
-        return tuple(layer.remember(own, embedded) for layer, own in zip(self.LSTT.layers, owns, strict=True))
+        return tuple(layer.remember(own, embedded) for layer, own in zip(self.LSTT.each(), owns, strict=True))
 
     def decode(self, propagated: Propagated, features: Features, objects: int) -> Tensor:
-        """Logits (1, 11, H/4, W/4) of background and objects 1-10; those above `objects` are -1e10."""
-        logits = self.decoder(to_map(propagated.outputs[-1], features.grid), features)
-        logits[:, objects + 1 :] = -1e10
-        return logits
+        """Logits (1, 1 + objects, H/4, W/4) of background and objects; published code sets the others to -1e10."""
+        logits: Tensor = self.decoder(to_map(propagated.outputs[-1], features.grid), features)
+        return logits[:, : objects + 1]
 
 
 def resized(x: Tensor, size: Sequence[int]) -> Tensor:
