@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from cleanplate.base.settings import Encode, Job
     from cleanplate.base.types import Clip, Painting
     from cleanplate.bench.metrics.metric import METRICS
+    from cleanplate.bench.parity.compare import bench_parity
     from cleanplate.bench.quality.run import bench_quality
     from cleanplate.bench.score import score
     from cleanplate.bench.scores import Scores
@@ -59,6 +60,7 @@ _WHERE = {
     "Clip": "base.types",
     "Painting": "base.types",
     "METRICS": "bench.metrics.metric",
+    "bench_parity": "bench.parity.compare",
     "bench_quality": "bench.quality.run",
     "bench_speed": "bench.speed.run",
     "bench_track": "bench.track.run",
@@ -92,6 +94,7 @@ __all__ = [
     "Report",
     "Scores",
     "UsageError",
+    "bench_parity",
     "bench_quality",
     "bench_speed",
     "bench_track",

@@ -1,4 +1,4 @@
-"""The benches: `cleanplate bench quality`, `track`, `speed`. Each is loaded when it is used: they are heavy."""
+"""The benches: `cleanplate bench quality`, `track`, `speed`, `parity`. Each is loaded when used: they are heavy."""
 
 from __future__ import annotations
 
@@ -125,6 +125,18 @@ def speed(
     _show(report, output, quiet, as_json)
 
 
+def parity(
+    files: Annotated[
+        list[Path], typer.Argument(help="Stored inputs and outputs (.npz), named after a network.", show_default=False)
+    ],
+) -> None:
+    """Run networks with weights that anyone can make, and compare with what the published code made of them."""
+    differences = cleanplate.bench_parity(files)
+    screen.show_differences(differences)
+    if not all(difference.is_good for difference in differences):
+        raise typer.Exit(1)
+
+
 class _Report(Protocol):
     @property
     def failed(self) -> Mapping[Any, str]: ...
@@ -169,4 +181,4 @@ def _options(given: list[str] | None) -> dict[str, dict[str, Any]]:
     return {engine: flags.parse_options(pairs, engine_class(engine).Options) for engine, pairs in by_engine.items()}
 
 
-COMMANDS = (quality, track, speed)
+COMMANDS = (quality, track, speed, parity)

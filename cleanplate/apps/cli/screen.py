@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -27,6 +27,7 @@ from cleanplate.base.report import Progress, Report, Watch, report_path
 from cleanplate.base.words import counted
 
 if TYPE_CHECKING:
+    from cleanplate.bench.parity.compare import Difference
     from cleanplate.bench.scores import Scores
 
 out = Console()
@@ -129,6 +130,17 @@ def show_scores(scores: Scores) -> None:
     out.print(Text(f"{counted(scores.frames, 'frame')}{holed}"))
     for remark in scores.remarks():
         out.print(Text(f"  {remark}", style="dim"), soft_wrap=True)
+
+
+def show_differences(differences: Sequence[Difference]) -> None:
+    """How far networks are from their stored outputs, as a table on standard output."""
+    table = Table("file", "output", "shape", "difference", "at most", "", "CPU s", box=None, padding=(0, 2, 0, 0))
+    for one in differences:
+        verdict = Text("good", style="green") if one.is_good else Text("TOO FAR", style="bold red")
+        shape = "x".join(map(str, one.shape))
+        figures = (f"{one.largest:.1e}", f"{one.tolerance:.0e}", verdict, f"{one.cpu_seconds:.1f}")
+        table.add_row(one.file, one.output, shape, *figures)
+    out.print(table)
 
 
 def show_page(markdown: str) -> None:

@@ -1,0 +1,59 @@
+"""The networks that have stored outputs of the published code, by what the names of those files begin with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from cleanplate.base.errors import UsageError
+from cleanplate.base.extras import require
+from cleanplate.bench.parity.recipe import Weights
+
+Arrays = Mapping[str, NDArray[Any]]
+Run = Callable[[Weights, Arrays], Arrays]
+"the network's weights and the stored inputs -> its outputs, under the names they are stored by"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    """One row: how a network is run, and how each of its stored outputs is judged."""
+
+    where: str
+    "module:function, a `Run`, imported when used"
+    outputs: tuple[str, ...]
+    "judged by the largest difference: at most 1e-4"
+    features: tuple[str, ...] = ()
+    "large values within the network, judged against the largest of them: at most 3e-4 of it"
+    labels: tuple[str, ...] = ()
+    "classes, judged by the share of pixels that differ: at most 1e-3, for ties fall either way"
+
+    def tolerances(self) -> dict[str, float]:
+        """By the name of the output."""
+        return dict.fromkeys(self.outputs, 1e-4) | dict.fromkeys(self.features, 3e-4) | dict.fromkeys(self.labels, 1e-3)
+
+    def run(self, weights: Weights, inputs: Arrays) -> Arrays:
+        """The network's outputs. Raises `MissingExtraError` where torch is not installed."""
+        require("torch", "neural")
+        module, _, function = self.where.partition(":")
+        run: Run = getattr(import_module(module), function)
+        return run(weights, inputs)
+
+
+NETWORKS: dict[str, Network] = {
+    "e2fgvi_hq": Network(
+        where="cleanplate.bench.parity.e2fgvi_hq:run", outputs=("output", "flow_forward", "flow_backward")
+    ),
+}
+
+
+def network_of(path: Path) -> Network:
+    """The row whose name the file's name begins with. Raises `UsageError` naming those there are."""
+    fitting = [name for name in NETWORKS if path.stem == name or path.stem.startswith(f"{name}_")]
+    if not fitting:
+        raise UsageError(f"'{path.name}' begins with no network's name; the networks are {', '.join(NETWORKS)}")
+    return NETWORKS[max(fitting, key=len)]
