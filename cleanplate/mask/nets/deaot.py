@@ -149,7 +149,7 @@ class DeAot(nn.Module):
     def propagate(
         self,
         features: Features,
-        memories: Sequence[tuple[Memory, Memory]] | None = None,
+        memories: Sequence[tuple[Memory, Memory]] = (),
         embedded: Tensor | None = None,
     ) -> Propagated:
         """Through the layers, with the long-term and short-term memory of each.
@@ -161,9 +161,11 @@ class DeAot(nn.Module):
         outputs, owns = [], []
         for n, layer in enumerate(self.LSTT.each()):
             own, gate = layer.observe(visual, identity)
-            itself = None if embedded is None else layer.remember(own, embedded)
-            known = (itself, itself) if itself is not None else memories[n]
-            visual, identity = layer.propagate(visual, identity, own, gate, known, grid)
+            if embedded is None:
+                long_term, short_term = memories[n]
+            else:
+                long_term = short_term = layer.remember(own, embedded)
+            visual, identity = layer.propagate(visual, identity, own, gate, long_term, short_term, grid)
             outputs.append(torch.cat([visual, identity], dim=1))
             owns.append(own)
         outputs[-1] = self.LSTT.decoder_norms[0](outputs[-1], grid)

@@ -1,12 +1,7 @@
 """DeAOT from frame to frame: two memories for each ten objects, and how several tens are brought together.
 
-    network = DeAot().eval()
-    ten = Ten(network)
-    ten.refer(network.encode(first), labels, objects=2)
-    for image in images:
-        features = network.encode(image)
-        logits = ten.look(features)                           # (1, 11, H/4, W/4)
-        ten.update(resized(logits, size)[0].argmax(0))
+Per frame: `Ten.look` gives logits, which `merged` joins where there are several; then `Ten.update` is told what was
+made of them. On a frame whose labels are given, `Ten.refer` takes the place of both.
 """
 
 from __future__ import annotations
@@ -48,11 +43,11 @@ class Ten:
         self._keep(is_given=True)
         return found
 
-    def look(self, features: Features) -> Tensor:
-        """Logits (1, 11, H/4, W/4) of the next frame."""
+    def look(self, features: Features) -> tuple[Propagated, Tensor]:
+        """The next frame: what propagation makes of it, and its logits (1, 1 + objects, H/4, W/4)."""
         self._since += 1
         self._seen = self.network.propagate(features, list(zip(self.long_term, self.short_term, strict=True)))
-        return self.network.decode(self._seen, features, self.objects)
+        return self._seen, self.network.decode(self._seen, features, self.objects)
 
     def update(self, labels: Tensor) -> None:
         """Believe these labels (H, W) int64, 0-10, of the frame just looked at, at the network's size."""
@@ -87,7 +82,7 @@ def _joined(old: Memory | None, new: Memory, drop: slice | None) -> Memory:
 
 
 def merged(logits: Sequence[Tensor]) -> Tensor:
-    """Logits (1, 1 + 10 n, H, W) of background and all objects, from those of each ten (1, 11, H, W).
+    """Logits (1, 1 + all objects, H, W) from those of each ten (1, 1 + its objects, H, W); all but the last are full.
 
     A place is background if every ten says so. One ten is as it is.
     """

@@ -38,7 +38,7 @@ def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """Softmax attention (N, C): query (N, K) to keys (M, K) with values (M, C), in parts of bounded size."""
     rows = max(1, _MOST_WEIGHTS // len(key))
     scaled = query * query.shape[1] ** -0.5
-    return torch.cat([torch.softmax(part @ key.T, dim=1) @ value for part in scaled.split(rows)])
+    return torch.cat([torch.softmax(part @ key.T, dim=1) @ value for part in torch.split(scaled, rows)])
 
 
 class DepthwiseConv(nn.Module):
@@ -145,7 +145,8 @@ class PropagationLayer(nn.Module):
     def observe(self, visual: Tensor, identity: Tensor | None) -> tuple[Own, Tensor]:
         """What the frame itself says, and the gate (N, 4d), from both branches (N, d)."""
         seen = self.norm1(visual)
-        key, value = self.linear_QV(seen).split([self.d // 2, 2 * self.d], dim=1)
+        key_value = self.linear_QV(seen)
+        key, value = key_value[:, : self.d // 2], key_value[:, self.d // 2 :]
         gate = F.silu(self.linear_U(seen))
         known = None if identity is None else self.id_norm1(identity)
         gate_id = torch.ones_like(gate) if known is None else F.silu(self.linear_ID_U(known))
@@ -157,17 +158,23 @@ class PropagationLayer(nn.Module):
         return Memory(own.key, torch.cat([own.value, F.silu(self.linear_ID_V(known))], dim=1))
 
     def propagate(
-        self, visual: Tensor, identity: Tensor | None, own: Own, gate: Tensor, memories: tuple[Memory, Memory], grid: Grid
+        self,
+        visual: Tensor,
+        identity: Tensor | None,
+        own: Own,
+        gate: Tensor,
+        long_term: Memory,
+        short_term: Memory,
+        grid: Grid,
     ) -> tuple[Tensor, Tensor]:
         """Both branches (N, d) with what the long-term and the short-term memory add, and then the frame itself."""
-        long_term, short_term = memories
         found = self.long_term_attn(own.key, long_term, gate, grid)
         found = found + self.short_term_attn(own.key, short_term, gate, grid)
         visual, identity = self._add(visual, identity, found)
         return self._add(visual, identity, self.self_attn(self.norm2(visual), self.id_norm2(identity), grid))
 
     def _add(self, visual: Tensor, identity: Tensor | None, found: Tensor) -> tuple[Tensor, Tensor]:
-        to_visual, to_identity = found.split(self.d, dim=1)
+        to_visual, to_identity = found[:, : self.d], found[:, self.d :]
         return visual + to_visual, to_identity if identity is None else identity + to_identity
 
 
