@@ -90,6 +90,13 @@ class TrackerSpec:
 
 
 TRACKERS: dict[str, TrackerSpec] = {
+    "deaot": TrackerSpec(
+        where="cleanplate.mask.track_deaot:DeAotTracker",
+        summary="DeAOT: a network that carries masks by attention to earlier frames; finds again what was hidden",
+        extra="neural",
+        weights=("deaot-r50l",),
+        licence="BSD-3-Clause",
+    ),
     "flow": TrackerSpec(
         where="cleanplate.mask.track_flow:FlowTracker",
         summary="flow, motion against the background, learned looks, and borders on edges; finds again what was hidden",
