@@ -119,5 +119,5 @@ def _prepared(image: Image, edge_px: int) -> NDArray[np.float32]:
     values = image.astype(np.float32) * np.float32(1 / np.iinfo(image.dtype).max)
     if (h, w) != (height, width):
         values = cv2.resize(values, (w, h), interpolation=cv2.INTER_CUBIC)
-    values = (values - np.float32(MEAN)) / np.float32(DEVIATION)
-    return np.ascontiguousarray(values.transpose(2, 0, 1)[None], np.float32)
+    normal = (values - np.asarray(MEAN)) / np.asarray(DEVIATION)
+    return np.ascontiguousarray(normal.transpose(2, 0, 1)[None], np.float32)
