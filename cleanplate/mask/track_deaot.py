@@ -118,6 +118,6 @@ def _prepared(image: Image, edge_px: int) -> NDArray[np.float32]:
     h, w = (max(round((side * scale - 1) / STRIDE_PX), 1) * STRIDE_PX + 1 for side in (height, width))
     values = image.astype(np.float32) * np.float32(1 / np.iinfo(image.dtype).max)
     if (h, w) != (height, width):
-        values = cv2.resize(values, (w, h), interpolation=cv2.INTER_CUBIC)
+        values = np.asarray(cv2.resize(values, (w, h), interpolation=cv2.INTER_CUBIC), np.float32)
     normal = (values - np.asarray(MEAN)) / np.asarray(DEVIATION)
     return np.ascontiguousarray(normal.transpose(2, 0, 1)[None], np.float32)
