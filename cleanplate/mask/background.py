@@ -13,7 +13,13 @@ _SPREAD = 0.3  # of the residuals of one object, as a share of their median
 
 
 def residual(flow: NDArray[np.float32], outside: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """How far each sample's flow (H, W, 2) px is from the background's: (H, W) px.
+    """How far each sample's flow (H, W, 2) px is from the background's: (H, W) px. See `against`."""
+    left_over = against(flow, outside)
+    return np.asarray(cv2.magnitude(left_over[..., 0], left_over[..., 1]), np.float32)
+
+
+def against(flow: NDArray[np.float32], outside: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Each sample's flow (H, W, 2) px less the background's; all 0 where too little of that is seen.
 
     The background's is a polynomial of second degree in place (a plane seen by a moving camera, to second order),
     fitted where `outside` (H, W) says, by reweighted least squares with Cauchy weights.
@@ -25,7 +31,7 @@ def residual(flow: NDArray[np.float32], outside: NDArray[np.bool_]) -> NDArray[n
     grid = np.s_[_STEP_PX // 2 :: _STEP_PX, _STEP_PX // 2 :: _STEP_PX]
     chosen = outside[grid]
     if chosen.sum() < 4 * terms.shape[-1]:
-        return np.zeros((height, width), np.float32)
+        return np.zeros_like(flow)
     rows, wanted = terms[grid][chosen], flow[grid][chosen]
     weights = np.ones(len(rows), np.float32)
     solved = np.zeros((terms.shape[-1], 2), np.float32)
@@ -36,8 +42,7 @@ def residual(flow: NDArray[np.float32], outside: NDArray[np.bool_]) -> NDArray[n
         missed = ((rows @ solved - wanted) ** 2).sum(-1)
         scale = max(_LEAST_SIGMA_PX**2, float(np.median(missed)))
         weights = (1 / (1 + missed / scale)).astype(np.float32)
-    left_over = flow - terms @ solved
-    return np.asarray(cv2.magnitude(left_over[..., 0], left_over[..., 1]), np.float32)
+    return np.asarray(flow - terms @ solved, np.float32)
 
 
 def likelihood(residual_px: NDArray[np.float32], inside: NDArray[np.bool_]) -> NDArray[np.float32]:

@@ -1,0 +1,119 @@
+"""What a segmenter is, and the table of those there are: from a few clicks or a box to one frame's mask.
+
+    segmenter = make_segmenter("grabcut")
+    hole = segmenter.segment(image, Prompt(index=0, points_xy=((320, 180),), point_is_in=(True,)), near=neighbours)
+
+A segmenter answers for one frame; a tracker (`tracker.py`) carries the answer on. It may look at up to four
+neighbouring frames, for what moves against the background is seldom part of it.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, ClassVar
+
+import numpy as np
+
+from cleanplate.base.errors import MaskError, UsageError
+from cleanplate.base.options import fill_options
+from cleanplate.base.types import Hole, Image, Prompt
+from cleanplate.mask.tracker import NoOptions
+
+NEAR_FRAMES = 2
+"neighbours on each side that are worth giving"
+
+
+class Segmenter(ABC):
+    """Finds the object that a prompt means in one frame. Keeps nothing between calls."""
+
+    Options: ClassVar[type] = NoOptions
+    "a frozen dataclass: every knob, its default and its unit"
+
+    def __init__(self, options: Any, device: str = "cpu") -> None:
+        self.options = options
+        self.device = device
+
+    def segment(self, image: Image, prompt: Prompt, near: Sequence[Image] = ()) -> Hole:
+        """The object: (H, W) bool, never empty; the same for the same input.
+
+        image: (H, W, 3) RGB uint8 or uint16. prompt: points that lie on the object or, where `point_is_in` is False,
+        do not; the first one best in its middle, each next one in the middle of what the answer to those before got
+        wrong. A box around it, with some slack or none. `hole`: an earlier answer that the points set right. near:
+        neighbouring frames of the same size and type, up to two before and two after, the nearest first. Where there
+        are none, or others than these, motion tells nothing or less.
+
+        Raises `MaskError` for a point or box outside the picture, and for a prompt that marks nothing; `UsageError`
+        for words, or neighbours of another size.
+        """
+        _check(image, prompt, near)
+        return self.find(image, prompt, near)
+
+    @abstractmethod
+    def find(self, image: Image, prompt: Prompt, near: Sequence[Image]) -> Hole:
+        """`segment` of what has been checked."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmenterSpec:
+    """One row of the table."""
+
+    where: str
+    "module:class, imported when used"
+    summary: str
+    extra: str | None = None
+    "the pip extra it needs"
+    weights: tuple[str, ...] = ()
+    "rows of the weights table"
+    licence: str = "Apache-2.0"
+
+
+SEGMENTERS: dict[str, SegmenterSpec] = {
+    "grabcut": SegmenterSpec(
+        where="cleanplate.mask.segment_grabcut:GrabCut",
+        summary="colour, edges and motion against the background, tried at many sizes around the click; no weights",
+    ),
+}
+
+
+def segmenter_spec(name: str) -> SegmenterSpec:
+    """The table's row of that name. Raises `UsageError` naming those there are."""
+    if name not in SEGMENTERS:
+        raise UsageError(f"there is no segmenter '{name}'; choose one of {', '.join(SEGMENTERS)}")
+    return SEGMENTERS[name]
+
+
+def make_segmenter(name: str, options: Mapping[str, Any] | None = None, device: str = "cpu") -> Segmenter:
+    """A segmenter ready for its first frame.
+
+    Raises `UsageError` for an unknown segmenter or option, `MissingExtraError` or `MissingWeightsError` for what is
+    not installed.
+    """
+    module, _, attribute = segmenter_spec(name).where.partition(":")
+    found: type[Segmenter] = getattr(import_module(module), attribute)
+    return found(fill_options(found.Options, options or {}, f"segmenter '{name}'"), device)
+
+
+def _check(image: Image, prompt: Prompt, near: Sequence[Image]) -> None:
+    height, width = image.shape[:2]
+    size = f"the picture of {width}x{height}"
+    if prompt.words is not None:
+        raise UsageError(f"object {prompt.object_id} was marked by words; this segmenter needs a click or a box")
+    if len(prompt.point_is_in) != len(prompt.points_xy):
+        raise ValueError(f"{len(prompt.points_xy)} points but {len(prompt.point_is_in)} say whether they are in")
+    for x, y in prompt.points_xy:
+        if not (math.isfinite(x) and math.isfinite(y) and -0.5 <= x < width - 0.5 and -0.5 <= y < height - 0.5):
+            raise MaskError(f"the click {x:g},{y:g} lies outside {size}; click on the object")
+    if prompt.box_xyxy is not None:
+        x0, y0, x1, y1 = prompt.box_xyxy
+        if not (0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height):
+            raise MaskError(f"the box {x0},{y0},{x1},{y1} does not lie in {size}; draw it around the object")
+    if prompt.hole is not None and (prompt.hole.shape != (height, width) or prompt.hole.dtype != np.bool_):
+        raise MaskError(f"the earlier mask is {prompt.hole.dtype} {prompt.hole.shape}, but must be bool, as {size}")
+    if prompt.box_xyxy is None and not any(prompt.point_is_in) and (prompt.hole is None or not prompt.hole.any()):
+        raise MaskError("nothing says where the object is; click on it, or draw a box around it")
+    if any(other.shape != image.shape or other.dtype != image.dtype for other in near):
+        raise UsageError(f"a neighbouring frame is of another size or type than {size}; give frames of one video")
