@@ -17,7 +17,15 @@ ARROWS = {("paint", "motion"), ("mask", "motion")}
 # Who may use a library: the rooms (first folder or file under the package) named, and nobody else.
 LIBRARIES = {
     "av": {"decode", "save", "mask/stored", "bench"},
-    "torch": {"nets", "base/checkpoint", "bench/metrics/learned", "bench/parity", "mask/track_deaot"},
+    "torch": {
+        "nets",
+        "base/checkpoint",
+        "bench/metrics/learned",
+        "bench/parity",
+        "mask/track_deaot",
+        "mask/sam",
+        "mask/segment_sam",
+    },
     "safetensors": {"base/checkpoint"},
     "skimage": {"bench"},
     "matplotlib": {"bench"},

@@ -19,6 +19,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from cleanplate.base.errors import MaskError, UsageError
+from cleanplate.base.hub import HUB
 from cleanplate.base.options import fill_options
 from cleanplate.base.types import Hole, Image, Prompt
 from cleanplate.mask.tracker import NoOptions
@@ -68,6 +69,8 @@ class SegmenterSpec:
     "the pip extra it needs"
     weights: tuple[str, ...] = ()
     "rows of the weights table"
+    models: tuple[str, ...] = ()
+    "rows of the table of models on the hub, any of which it can use"
     licence: str = "Apache-2.0"
 
 
@@ -75,6 +78,18 @@ SEGMENTERS: dict[str, SegmenterSpec] = {
     "grabcut": SegmenterSpec(
         where="cleanplate.mask.segment_grabcut:GrabCut",
         summary="colour, edges and motion against the background, tried at many sizes around the click; no weights",
+    ),
+    "sam": SegmenterSpec(
+        where="cleanplate.mask.segment_sam:Sam",
+        summary="SAM: a network trained on a billion masks; knows the edges of things, and of their parts",
+        extra="neural",
+        models=("sam-vit-base", "sam-vit-large", "sam-vit-huge"),
+    ),
+    "sam2": SegmenterSpec(
+        where="cleanplate.mask.segment_sam:Sam2",
+        summary="SAM 2 and 2.1: smaller and faster than SAM, trained on video too",
+        extra="neural",
+        models=tuple(name for name in HUB if name.startswith("sam2")),
     ),
 }
 
