@@ -175,7 +175,7 @@ MISTAKES = {
         "--height tall is not a list of whole numbers; write them like 480",
     ),
     "a hole larger than the picture": ("bench speed --share 150", "hole shares are 150 %"),
-    "no such weights": ("weights --fetch magic", "there are no weights 'magic'"),
+    "no such weights": ("weights get magic", "there are no weights 'magic'"),
     "no such bench": ("bench beauty", "beauty"),
 }
 

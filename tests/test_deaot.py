@@ -175,8 +175,7 @@ def by_hand(network: DeAot, images: np.ndarray, first: np.ndarray, gap: int) -> 
 
 @pytest.mark.parametrize("ids", [3, 23])
 def test_without_a_bound_it_is_the_published_loop(ids: int, network: DeAot, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(track_deaot, "locate", lambda name: Path(name))
-    monkeypatch.setattr(track_deaot, "_network", lambda path, device: network)
+    monkeypatch.setattr(track_deaot, "_network", lambda device: network)
     images, first = clip(7), grid_of(ids)
     prompts = [Prompt(index=0, object_id=7 * n, hole=first == n) for n in range(1, ids + 1)]
     tracker = make_tracker("deaot", {"memory_frames": 0, "gap_frames": 2})

@@ -22,6 +22,8 @@ LIBRARIES = {
         "base/checkpoint",
         "bench/metrics/learned",
         "bench/parity",
+        "motion/raft",
+        "paint/propainter",
         "mask/track_deaot",
         "mask/sam",
         "mask/segment_sam",

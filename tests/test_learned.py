@@ -240,4 +240,4 @@ def test_missing_weights_are_said_in_the_row(scene: Scene, monkeypatch: pytest.M
     scores = score(scene.plate[:2], scene.plate[:2], metrics=["lpips-vgg", "fvd"])
     assert [row.value for row in scores.rows] == [None, None]
     assert "needs weights: vgg16" in scores["lpips-vgg"].note
-    assert "cleanplate weights --fetch i3d" in scores["fvd"].note
+    assert "cleanplate weights get i3d" in scores["fvd"].note

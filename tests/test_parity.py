@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import zlib
 from pathlib import Path
 
@@ -117,3 +118,12 @@ def test_files_that_are_none(tmp_path):
         bench_parity([tmp_path / "small.npz"])
     with pytest.raises(UsageError, match="begins with no network"):
         bench_parity([tmp_path / "else.npz"])
+
+
+@pytest.mark.skipif("CLEANPLATE_PARITY" not in os.environ, reason="CLEANPLATE_PARITY names no folder of stored outputs")
+@pytest.mark.parametrize("network", list(table.NETWORKS))
+def test_every_network_of_the_table(network):
+    files = sorted(Path(os.environ["CLEANPLATE_PARITY"]).glob(f"{network}_*.npz"))
+    assert files
+    for found in bench_parity(files):
+        assert found.is_good, found

@@ -11,12 +11,15 @@ import pickle
 import zipfile
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
 from cleanplate.base.errors import FailedError
 from cleanplate.base.extras import require
+from cleanplate.base.weights import locate
+
+Network = TypeVar("Network", bound=torch.nn.Module)
 
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "netG", "generator", "params_ema", "params")
 "keys under which training loops keep the tensors"
@@ -80,6 +83,17 @@ def _unwrap(content: Any, path: Path) -> dict[str, torch.Tensor]:
     while prefix := next((p for p in _PREFIXES if all(name.startswith(p) for name in found)), None):
         found = {name.removeprefix(prefix): value for name, value in found.items()}
     return found
+
+
+def load_network(
+    network: Network, name: str, device: str, *, rename: Callable[[str], str] = str, unused: Collection[str] = ()
+) -> Network:
+    """The network with the weights of that row of the table, ready to be used and not to be trained.
+
+    rename, unused, and what is raised: see `load_strictly`, `read_checkpoint` and `locate`.
+    """
+    load_strictly(network, read_checkpoint(locate(name)), name=name, rename=rename, unused=unused)
+    return network.eval().requires_grad_(False).to(device)
 
 
 def load_strictly(

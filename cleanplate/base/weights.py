@@ -7,23 +7,13 @@ the few packages beside numpy that `base` may use.
 
 from __future__ import annotations
 
-import hashlib
-import http.client
 import os
-import re
-import urllib.error
-import urllib.parse
-import urllib.request
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
+from cleanplate.base.download import download, sha256_of
 from cleanplate.base.errors import MissingWeightsError, UsageError
-
-TIMEOUT_S = 30.0
-CHUNK_BYTES = 1 << 16
-ATTEMPTS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,14 +22,19 @@ class WeightSpec:
 
     file: str
     address: str
-    "https; pinned to a version where the publisher offers that"
-    sha256: str
-    bytes: int
+    "https; pinned to a version where the publisher offers that; a page, where a person has to fetch it there"
+    sha256: str | None
+    bytes: int | None
+    "both None = not known: such a file is never downloaded, and taken as it is where the user has put it"
     licence: str
-    "SPDX name where there is one"
+    "SPDX name where there is one; else as the publisher's repository calls it"
     is_commercial_ok: bool
     "False: the licence must be accepted by name before a download"
     summary: str
+
+    def size(self) -> str:
+        """For people: `317 kB`, or that it is not known."""
+        return "size not known" if self.bytes is None else f"{self.bytes / 1e6:.3g} MB"
 
 
 WEIGHTS: dict[str, WeightSpec] = {
@@ -121,6 +116,43 @@ WEIGHTS: dict[str, WeightSpec] = {
         is_commercial_ok=True,
         summary="DeAOT, R50-DeAOT-L, PRE_YTB_DAV: follows objects",
     ),
+    # The publishers below give no checksums, and nobody here has seen the files: a person fetches them.
+    "e2fgvi-hq": WeightSpec(
+        file="E2FGVI-HQ-CVPR22.pth",
+        address="https://github.com/MCG-NKU/E2FGVI",
+        sha256=None,
+        bytes=None,
+        licence="CC-BY-NC-4.0",
+        is_commercial_ok=False,
+        summary="E2FGVI-HQ: paints holes in video",
+    ),
+    "propainter": WeightSpec(
+        file="ProPainter.pth",
+        address="https://github.com/sczhou/ProPainter/releases/tag/v0.1.0",
+        sha256=None,
+        bytes=None,
+        licence="NTU S-Lab License 1.0",
+        is_commercial_ok=False,
+        summary="ProPainter: paints holes in video",
+    ),
+    "propainter-flow": WeightSpec(
+        file="recurrent_flow_completion.pth",
+        address="https://github.com/sczhou/ProPainter/releases/tag/v0.1.0",
+        sha256=None,
+        bytes=None,
+        licence="NTU S-Lab License 1.0",
+        is_commercial_ok=False,
+        summary="ProPainter: completes motion inside holes",
+    ),
+    "raft": WeightSpec(
+        file="raft-things.pth",
+        address="https://github.com/sczhou/ProPainter/releases/tag/v0.1.0",
+        sha256=None,
+        bytes=None,
+        licence="BSD-3-Clause",
+        is_commercial_ok=True,
+        summary="RAFT: finds motion",
+    ),
 }
 
 
@@ -139,7 +171,7 @@ def cache_folder() -> Path:
 
 
 def locate(name: str, *, accept_licences: Collection[str] = (), offline: bool | None = None) -> Path:
-    """The file of these weights, its sha256 checked.
+    """The file of these weights, its sha256 checked where it is known.
 
     `accept_licences`: names of the licences the user has accepted; a non-commercial one is needed before a download.
     `offline`: True never downloads; None = as the environment's `CLEANPLATE_OFFLINE` says (1 = True).
@@ -162,134 +194,43 @@ def locate(name: str, *, accept_licences: Collection[str] = (), offline: bool | 
         raise _missing(name, path, "downloads are switched off")
     if not spec.is_commercial_ok and spec.licence not in accept_licences:
         raise UsageError(
-            f"the weights '{name}' are under the licence {spec.licence}, which forbids commercial use; "
-            f"to accept it and download them, give accept_licences=('{spec.licence}',)"
+            f"the weights '{name}' are not on this machine, and are under the licence {spec.licence}, which forbids "
+            f"commercial use; to accept it and get them, type: cleanplate weights get {name} "
+            f"--accept-licence '{spec.licence}', or give accept_licences=('{spec.licence}',)"
         )
-    _fetch(name, spec, path)
+    if spec.sha256 is None or spec.bytes is None:
+        raise _missing(name, path, "cannot be downloaded here, because their publisher gives no checksum")
+    why = download(spec.address, path, sha256=spec.sha256, size_bytes=spec.bytes)
+    if why is not None:
+        raise _missing(name, path, f"could not be downloaded: {why}")
     return path
+
+
+def is_here(name: str) -> bool:
+    """Whether there is a file under the name of these weights, right or not."""
+    own = os.environ.get("CLEANPLATE_WEIGHTS")
+    return any(
+        (folder / weight_spec(name).file).is_file() for folder in ([Path(own)] if own else []) + [cache_folder()]
+    )
+
+
+def check(name: str) -> tuple[Path, str]:
+    """Where the weights are on this machine, and their sha256. Raises `UsageError` and `MissingWeightsError`."""
+    path = locate(name, offline=True)
+    return path, sha256_of(path)
 
 
 def _missing(name: str, path: Path, why: str) -> MissingWeightsError:
     spec = WEIGHTS[name]
+    checksum = "" if spec.sha256 is None else f" (sha256 {spec.sha256})"
     return MissingWeightsError(
-        f"the weights '{name}' ({spec.bytes / 1e6:.1f} MB, {spec.licence}) are not on this machine and {why}; "
-        f"fetch {spec.address} by other means and put it at {path}, or in a folder that CLEANPLATE_WEIGHTS names "
-        f"(sha256 {spec.sha256})"
+        f"the weights '{name}' ({spec.size()}, {spec.licence}) are not on this machine and {why}; "
+        f"fetch {spec.file} from {spec.address} by other means and put it at {path}, "
+        f"or in a folder that CLEANPLATE_WEIGHTS names{checksum}"
     )
 
 
 def _is_right(path: Path, spec: WeightSpec) -> bool:
-    if not path.is_file() or path.stat().st_size != spec.bytes:
+    if not path.is_file() or spec.bytes not in (None, path.stat().st_size):
         return False
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() == spec.sha256
-
-
-def _fetch(name: str, spec: WeightSpec, path: Path) -> None:
-    """Download to `path`, through a `.part` file that a later call goes on from.
-
-    Two processes doing this at once can at worst spoil each other's `.part`, which the sum then shows.
-    """
-    part = path.with_name(path.name + ".part")
-    why = ""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        for _ in range(ATTEMPTS):
-            held = part.stat().st_size if part.is_file() else 0
-            if held >= spec.bytes and not _is_right(part, spec):
-                part.unlink()  # whole, but wrong: start over
-                held = 0
-            if held < spec.bytes:
-                try:
-                    _receive(spec, part, held)
-                except (OSError, http.client.HTTPException) as error:
-                    # urllib's errors are OSErrors too; a cut in the middle leaves what came.
-                    why = _said(error)
-                    if isinstance(error, urllib.error.HTTPError) and error.code < 500 and error.code != 416:
-                        break
-                    if isinstance(error, urllib.error.HTTPError) and error.code == 416:
-                        part.unlink(missing_ok=True)
-                    continue
-            if _is_right(part, spec):
-                part.replace(path)  # atomic: nobody sees half a file under this name
-                return
-            if part.stat().st_size >= spec.bytes:
-                why = "what the server sent has another sha256"
-                is_fresh = held == 0
-                part.unlink()
-                if is_fresh:
-                    break
-            else:
-                why = f"the server sent {part.stat().st_size} of {spec.bytes} bytes (the next try goes on from there)"
-    except _RefusedError as error:
-        why = str(error)
-    raise _missing(name, path, f"could not be downloaded: {why}")
-
-
-class _RefusedError(Exception):
-    """The server's answer is not what may be downloaded."""
-
-
-def _said(error: Exception) -> str:
-    if isinstance(error, urllib.error.HTTPError):
-        return f"the server answered {error.code}"
-    reason = getattr(error, "reason", None) or error
-    return f"{reason}".strip() or type(error).__name__
-
-
-def _receive(spec: WeightSpec, part: Path, held: int) -> None:
-    """Append what is missing to `part`, or write it anew if the server starts from the beginning."""
-    request = urllib.request.Request(spec.address, headers={"User-Agent": "cleanplate", "Accept-Encoding": "identity"})
-    _check_address(spec.address, spec.address)
-    if held:
-        request.add_header("Range", f"bytes={held}-")
-    opener = urllib.request.build_opener(_CheckedRedirects())
-    with opener.open(request, timeout=TIMEOUT_S) as answer:
-        start = _start(answer.headers.get("Content-Range", "")) if answer.status == 206 else 0
-        if start not in (0, held):
-            raise _RefusedError("the server sent another part of the file than was asked for")
-        length = answer.headers.get("Content-Length", "")
-        if length.isdigit() and start + int(length) > spec.bytes:
-            raise _RefusedError(f"the server offers {start + int(length)} bytes where {spec.bytes} are expected")
-        with part.open("ab" if start else "wb") as file:
-            _copy(answer, file, spec.bytes - start)
-
-
-def _copy(answer: IO[bytes], file: IO[bytes], limit_bytes: int) -> None:
-    left = limit_bytes
-    while chunk := answer.read(min(CHUNK_BYTES, left + 1)):
-        if len(chunk) > left:
-            file.truncate(0)
-            raise _RefusedError("the server sent more bytes than expected")
-        file.write(chunk)
-        left -= len(chunk)
-
-
-def _start(content_range: str) -> int:
-    found = re.fullmatch(r"bytes (\d+)-\d+/(?:\d+|\*)", content_range.strip())
-    return int(found[1]) if found else -1
-
-
-def _check_address(address: str, origin: str) -> None:
-    """Only https is used; plain http within this machine, for tests."""
-    parts = urllib.parse.urlsplit(address)
-    at_home = {"127.0.0.1", "localhost", "::1"}
-    if parts.scheme == "https":
-        return
-    if parts.scheme == "http" and {parts.hostname, urllib.parse.urlsplit(origin).hostname} <= at_home:
-        return
-    raise _RefusedError(f"{address} is not an https address")
-
-
-class _CheckedRedirects(urllib.request.HTTPRedirectHandler):
-    def redirect_request(
-        self,
-        req: urllib.request.Request,
-        fp: IO[bytes],
-        code: int,
-        msg: str,
-        headers: http.client.HTTPMessage,
-        newurl: str,
-    ) -> urllib.request.Request | None:
-        _check_address(newurl, req.full_url)
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
+    return spec.sha256 in (None, sha256_of(path))

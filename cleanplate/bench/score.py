@@ -209,8 +209,8 @@ def why_not(spec: MetricSpec, setup: Setup) -> str | None:
         try:
             locate(weights, offline=True)  # a score never downloads by itself
         except (MissingWeightsError, UsageError):
-            size = f"{weight_spec(weights).bytes / 1e6:.3g} MB, {weight_spec(weights).licence}"
-            return f"needs weights: {weights} ({size}); type: cleanplate weights --fetch {weights}"
+            facts = f"{weight_spec(weights).size()}, {weight_spec(weights).licence}"
+            return f"needs weights: {weights} ({facts}); type: cleanplate weights get {weights}"
     return None
 
 

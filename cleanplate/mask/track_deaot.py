@@ -9,17 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cleanplate.base.checkpoint import load_strictly, read_checkpoint
+from cleanplate.base.checkpoint import load_network
 from cleanplate.base.errors import UsageError
 from cleanplate.base.types import Image, Labels, Prompt
-from cleanplate.base.weights import locate
 from cleanplate.mask.nets.deaot import DEVIATION, MEAN, MOST_OBJECTS, STRIDE_PX, DeAot, Features, resized
 from cleanplate.mask.nets.deaot_loop import PUBLISHED_GAP, Ten, labels_of_ten, merged
 from cleanplate.mask.tracker import Tracked, Tracker, with_holes
@@ -54,7 +52,7 @@ class DeAotTracker(Tracker):
 
     def __init__(self, options: DeAotOptions, device: str = "cpu") -> None:
         super().__init__(options, device)
-        self._network = _network(locate(WEIGHTS), device)
+        self._network = _network(device)
         self._tens: list[Ten] = []
         self._ids: list[int] = []
         "object ids by their place in the tens"
@@ -105,10 +103,8 @@ class DeAotTracker(Tracker):
 
 
 @lru_cache(maxsize=1)
-def _network(path: Path, device: str) -> DeAot:
-    network = DeAot()
-    load_strictly(network, read_checkpoint(path), name=WEIGHTS)
-    return network.eval().to(device)
+def _network(device: str) -> DeAot:
+    return load_network(DeAot(), WEIGHTS, device)
 
 
 def _prepared(image: Image, edge_px: int) -> NDArray[np.float32]:

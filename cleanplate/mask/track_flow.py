@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import cv2
 import numpy as np
@@ -22,9 +21,8 @@ from cleanplate.mask.appearance import Appearance, features
 from cleanplate.mask.background import likelihood, residual
 from cleanplate.mask.edges import cut
 from cleanplate.mask.sight import Sight, gray_of, see, sharpen, shrink
-from cleanplate.mask.tracker import Tracked, Tracker, with_holes
-from cleanplate.motion.dis import DisFlow
-from cleanplate.motion.estimator import landing_inside
+from cleanplate.mask.tracker import FlowOptions, Tracked, Tracker, with_holes
+from cleanplate.motion.estimator import landing_inside, make_estimator
 from cleanplate.motion.warp import there_and_back, warp
 
 Flows = tuple[NDArray[np.float32], NDArray[np.float32]]
@@ -63,9 +61,11 @@ class FlowTracker(Tracker):
 
     look_ahead_frames = 1  # the strip that an object uncovers looks right only from the frame after
 
-    def __init__(self, options: Any, device: str = "cpu") -> None:
+    Options = FlowOptions
+
+    def __init__(self, options: FlowOptions, device: str = "cpu") -> None:
         super().__init__(options, device)
-        self._dis = DisFlow()
+        self._estimator = make_estimator(options.flow, device, options.iterations)
         self._objects: dict[int, _Object] = {}
         self._arrived: Flows | None = None
         "between the frame before and this one"
@@ -81,7 +81,8 @@ class FlowTracker(Tracker):
         if coming and (self._objects or prompts):
             self._next = shrink(coming[0])
             after = gray_of(self._next)
-            leaving = self._dis.pair(sight.gray, after), self._dis.pair(after, sight.gray)
+            forward, backward = self._estimator.between(np.stack([sight.gray, after]), (0, 1), (1, 0)).xy
+            leaving = forward, backward
         followed = sorted(self._objects)
         labels = np.zeros(image.shape[:2], np.uint8)
         if followed:

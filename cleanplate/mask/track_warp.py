@@ -8,14 +8,13 @@ frame before that the flow shows; one whose place lies outside the picture becom
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from cleanplate.base.types import Image, Labels, Prompt
-from cleanplate.mask.tracker import Tracked, Tracker, with_holes
+from cleanplate.mask.tracker import FlowOptions, Tracked, Tracker, with_holes
 from cleanplate.motion.estimator import make_estimator
 from cleanplate.motion.warp import consistent
 
@@ -23,9 +22,11 @@ from cleanplate.motion.warp import consistent
 class Warp(Tracker):
     """See the module. The confidence is the share of an object's samples whose flow there and back agrees."""
 
-    def __init__(self, options: Any, device: str = "cpu") -> None:
+    Options = FlowOptions
+
+    def __init__(self, options: FlowOptions, device: str = "cpu") -> None:
         super().__init__(options, device)
-        self._estimator = make_estimator("dis")
+        self._estimator = make_estimator(options.flow, device, options.iterations)
         self._before: Image | None = None
         self._labels: Labels | None = None
         self._ids: set[int] = set()

@@ -27,6 +27,7 @@ import numpy as np
 from cleanplate.base.errors import MaskError, UsageError
 from cleanplate.base.options import fill_options
 from cleanplate.base.types import Image, Labels, Prompt
+from cleanplate.motion.estimator import ITERATIONS, check_estimator
 
 PromptKind = Literal["hole", "box", "points", "words"]
 
@@ -48,6 +49,19 @@ class Tracked:
 @dataclass(frozen=True)
 class NoOptions:
     """For trackers without knobs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlowOptions:
+    """For trackers that follow dense flow."""
+
+    flow: str = "dis"
+    "what finds it: dis, or raft, a network (docs/models/raft.md)"
+    iterations: int = ITERATIONS
+    "how often raft corrects its flow"
+
+    def __post_init__(self) -> None:
+        check_estimator(self.flow, self.iterations)
 
 
 class Tracker(ABC):

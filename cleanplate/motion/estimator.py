@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cleanplate.base.errors import UsageError
+from cleanplate.base.extras import require
 from cleanplate.base.types import Flow
 
 
@@ -34,22 +35,51 @@ class EstimatorSpec:
     where: str
     "module:class, imported when used"
     summary: str
+    extra: str | None = None
+    "the pip extra it needs"
+    weights: tuple[str, ...] = ()
+    "rows of the weights table; such an estimator is a network, on a device, that corrects its flow again and again"
+    licence: str = "Apache-2.0"
 
+
+ITERATIONS = 12
+"how often a network corrects its flow, unless it is told otherwise"
 
 ESTIMATORS: dict[str, EstimatorSpec] = {
     "dis": EstimatorSpec(
         where="cleanplate.motion.dis:DisFlow",
         summary="dense inverse search (Kroeger 2016) of OpenCV: no weights, a few milliseconds a frame",
     ),
+    "raft": EstimatorSpec(
+        where="cleanplate.motion.raft:RaftFlow",
+        summary="RAFT (Teed 2020): a network that compares all points with all; seconds a frame on a processor",
+        extra="neural",
+        weights=("raft",),
+        licence="BSD-3-Clause",
+    ),
 }
 
 
-def make_estimator(name: str) -> Estimator:
-    """An estimator ready for work. Raises `UsageError` naming those there are."""
+def check_estimator(name: str, iterations: int = ITERATIONS) -> None:
+    """Raises `UsageError` for a name that is not in the table, and for a number of corrections that is out of range."""
     if name not in ESTIMATORS:
         raise UsageError(f"there is no flow estimator '{name}'; choose one of {', '.join(ESTIMATORS)}")
-    module, _, attribute = ESTIMATORS[name].where.partition(":")
-    made: Estimator = getattr(import_module(module), attribute)()
+    if not 1 <= iterations <= 100:
+        raise UsageError(f"iterations is {iterations}, but must lie between 1 and 100")
+
+
+def make_estimator(name: str, device: str = "cpu", iterations: int = ITERATIONS) -> Estimator:
+    """An estimator ready for work; the device and the corrections of the flow are for networks.
+
+    Raises `UsageError` as `check_estimator` does, `MissingExtraError` or `MissingWeightsError` for what is not here.
+    """
+    check_estimator(name, iterations)
+    spec = ESTIMATORS[name]
+    if spec.extra is not None:
+        require("torch", spec.extra)
+    module, _, attribute = spec.where.partition(":")
+    build = getattr(import_module(module), attribute)
+    made: Estimator = build(device=device, iterations=iterations) if spec.weights else build()
     return made
 
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from cleanplate.base.errors import UsageError
 from cleanplate.base.types import INVENTED, SEEN, Clip, Painting
+from cleanplate.motion.estimator import ITERATIONS, Estimator, check_estimator, make_estimator
 from cleanplate.paint.anchors import Unseen, invent
 from cleanplate.paint.blend import blend
 from cleanplate.paint.engine import WORK_HEIGHT_PX, Engine
@@ -55,6 +56,10 @@ class FlowFillOptions:
     "add the noise that the paint lacks; it looks better and scores worse, as noise has no right place"
     work_height_px: int = WORK_HEIGHT_PX
     "motion is found on frames made smaller until about this high; colours are always taken at full size"
+    flow: str = "dis"
+    "what finds the motion: dis, or raft, a network (docs/models/raft.md)"
+    iterations: int = ITERATIONS
+    "how often raft corrects its flow"
     threads: int = 0
     "0 = one a core; the result does not depend on it"
 
@@ -67,6 +72,7 @@ class FlowFillOptions:
             raise UsageError(f"reach_frames is {self.reach_frames}, but must lie between 1 and 10000 frames")
         if self.invent not in INVENTIONS:
             raise UsageError(f"invent is {self.invent}, but must be one of {', '.join(INVENTIONS)}")
+        check_estimator(self.flow, self.iterations)
         if not 64 <= self.work_height_px <= 8192:
             raise UsageError(f"work_height_px is {self.work_height_px}, but must lie between 64 and 8192 pixels")
         if not 0 <= self.threads <= 256:
@@ -81,6 +87,9 @@ class FlowFill(Engine):
     def __init__(self, options: FlowFillOptions, device: str = "cpu") -> None:
         super().__init__(options, device)
         self._memory = PairMemory()
+        self._estimator: Estimator | None = None  # DIS, set as the preset says
+        if options.flow != "dis":
+            self._estimator = make_estimator(options.flow, device, options.iterations)
 
     def fill(self, clip: Clip) -> Painting:
         """Paint the core. Works at `1 / scale` size for motion, at full size for colour. See `Engine.fill`."""
@@ -112,7 +121,16 @@ class FlowFill(Engine):
         unit = frame_height_px / scale / 240
         owed = [t for t in range(sheet.begin, sheet.begin + len(sheet.painted)) if sheet.holes[t].any()]
         tracks = find_tracks(
-            sheet.images, sheet.holes, owed, scale, unit, self.options.reach_frames, preset, pool, self._memory
+            sheet.images,
+            sheet.holes,
+            owed,
+            scale,
+            unit,
+            self.options.reach_frames,
+            preset,
+            pool,
+            self._memory,
+            self._estimator,
         )
         met = {t for n in np.flatnonzero(tracks.places[:, 3]).tolist() for t in (n, n + 1)}
         light = find_light(sheet.images, sheet.holes, sorted(met), pool)
@@ -122,7 +140,7 @@ class FlowFill(Engine):
             if look == preset.looks - 1:  # what lies farther was only for the look before
                 owed = [t for t in owed if sheet.core[0] - 1 <= t <= sheet.core[1]]
             if look:
-                tracks = look_again(tracks, sheet.painted, sheet.begin, scale, unit, preset, pool)
+                tracks = look_again(tracks, sheet.painted, sheet.begin, scale, unit, preset, pool, self._estimator)
                 followed, hypotheses = CLOSE, [FLOW, PLANE, CARRIED, SECOND, CLOSE]
             pending: deque[Future[None]] = deque()
             for t, trails in _trails(tracks, set(owed), hypotheses, ERROR_LIMIT_PX2 * unit**2, pool):

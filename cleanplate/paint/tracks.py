@@ -25,6 +25,7 @@ from cleanplate.base.types import Box
 from cleanplate.motion.camera import fit_plane
 from cleanplate.motion.complete import SWEEPS, harmonic
 from cleanplate.motion.dis import DisFlow
+from cleanplate.motion.estimator import Estimator
 from cleanplate.motion.rim import rim_flow
 from cleanplate.paint.carry import carry
 from cleanplate.paint.looks import bounds, look, shrink
@@ -74,11 +75,13 @@ def find_tracks(
     preset: Preset,
     pool: Executor,
     memory: PairMemory,
+    estimator: Estimator | None = None,
 ) -> Tracks:
     """The motion by which the holes of the frames `owed` may be traced, up to `reach_frames` away.
 
     `images` (T, H, W, 3), `holes` (T, H, W); `scale`: how many times smaller the working pictures are; `unit`: their
-    full frame's height / 240 lines. Pairs that `memory` knows are not measured again.
+    full frame's height / 240 lines. Pairs that `memory` knows are not measured again. `estimator`: what finds the flow;
+    None = DIS, set as the preset says.
     """
     count, height, width = holes.shape
     rows, columns = -(-height // scale), -(-width // scale)
@@ -111,7 +114,7 @@ def find_tracks(
         key = _digest(gray[n][part], gray[n + 1][part], both[part], (*box, *places[n, 1:], unit))
         measured = memory.get(key)
         if measured is None:
-            both_ways = _flow(local, preset, gray[n : n + 2], box)
+            both_ways = _flow(local, preset, gray[n : n + 2], box, estimator)
             good = _trusted(both[part], BAND_PX)
             fitted = _planes(both_ways, good, box, unit)
             found = np.stack([good, good])
@@ -135,7 +138,14 @@ def find_tracks(
 
 
 def look_again(
-    tracks: Tracks, painted: NDArray[Any], first: int, scale: int, unit: float, preset: Preset, pool: Executor
+    tracks: Tracks,
+    painted: NDArray[Any],
+    first: int,
+    scale: int,
+    unit: float,
+    preset: Preset,
+    pool: Executor,
+    estimator: Estimator | None = None,
 ) -> Tracks:
     """The tracks with the motion of the painted pictures (T_core, H, W, 3) beside what they had.
 
@@ -155,7 +165,7 @@ def look_again(
     def measure(n: int) -> None:
         both = tracks.masked[n] | tracks.masked[n + 1]
         box = bounds(both, max(round(preset.again_context_px * unit), GRID_PX))
-        flow = _flow(local, preset, gray[n : n + 2], box)
+        flow = _flow(local, preset, gray[n : n + 2], box, estimator)
         _keep(flow, box, tracks.places[n], flows[2])
         for xy in flow:
             _complete(xy, _trusted(both[box[1] : box[3], box[0] : box[2]], CLOSE_BAND_PX))
@@ -190,8 +200,12 @@ def _pairs(holes: NDArray[np.bool_], owed: set[int], reach_frames: int) -> set[i
     return found
 
 
-def _flow(local: threading.local, preset: Preset, gray: NDArray[np.uint8], box: Box) -> NDArray[np.float32]:
+def _flow(
+    local: threading.local, preset: Preset, gray: NDArray[np.uint8], box: Box, estimator: Estimator | None
+) -> NDArray[np.float32]:
     """Flow of two frames (2, h, w) both ways within `box`: (2, rows, columns, 2), forward and backward."""
+    if estimator is not None:
+        return estimator.between(gray[:, box[1] : box[3], box[0] : box[2]], (0, 1), (1, 0)).xy
     if not hasattr(local, "dis"):
         # Variational refinement would smear the fill outward and take half the time; without it the band can be narrow,
         # which is worth far more.

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from cleanplate.apps.cli import bench, facts, look, measure, screen, work
+from cleanplate.apps.cli import bench, facts, look, measure, screen, weights, work
 from cleanplate.apps.cli.main import NOTHING_WRITTEN, STOPPED
 from cleanplate.base.errors import CleanplateError
 from cleanplate.base.threads import is_any_left
@@ -54,7 +54,7 @@ app = typer.Typer(
 _COMMANDS = (
     *(work.remove, work.mask, work.fill, work.plan),
     *(look.preview, look.compare, measure.score),
-    *(facts.engines, facts.weights, facts.doctor),
+    *(facts.engines, facts.doctor),
 )
 for command in _COMMANDS:
     app.command()(_stoppable(command))
@@ -62,6 +62,10 @@ benches = typer.Typer(help="Measure engines, trackers and speed, always in the s
 for bench_command in bench.COMMANDS:
     benches.command()(_stoppable(bench_command, "stopped"))  # what a bench has measured stays, as its notes say
 app.add_typer(benches, name="bench")
+stores = typer.Typer(callback=weights.no_command, invoke_without_command=True)
+for name, weights_command in weights.COMMANDS.items():
+    stores.command(name)(_stoppable(weights_command))
+app.add_typer(stores, name="weights")
 
 
 def _say_version(is_asked: bool) -> None:

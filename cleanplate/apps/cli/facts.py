@@ -7,14 +7,12 @@ import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
-from typing import Annotated
 
 import typer
 from rich.table import Table
 
 from cleanplate.apps.cli import screen
-from cleanplate.base.errors import CleanplateError
-from cleanplate.base.weights import WEIGHTS, cache_folder, locate
+from cleanplate.base.weights import cache_folder
 from cleanplate.paint.engine import ENGINES, engine_class
 from cleanplate.save.encode import available_encoders
 
@@ -28,28 +26,6 @@ def engines() -> None:
         options = [f"{field.name}={field.default}" for field in dataclasses.fields(engine_class(name).Options)]
         needs = f"pip install 'cleanplate[{spec.extra}]'" if spec.extra else "nothing more"
         table.add_row(name, spec.summary, "\n".join(options), needs, spec.licence)
-    screen.out.print(table)
-
-
-def weights(
-    fetch: Annotated[list[str] | None, typer.Option("--fetch", help="Download these weights; several.")] = None,
-    accept_licence: Annotated[
-        list[str] | None,
-        typer.Option("--accept-licence", help="A licence you accept, by name, e.g. one that forbids commercial use."),
-    ] = None,
-) -> None:
-    """The weights of networks: licence, size, and whether they are on this machine."""
-    for name in fetch or ():
-        screen.say(f"{name}: {locate(name, accept_licences=accept_licence or ())}")
-    if fetch:
-        return
-    table = Table("weights", "what they do", "MB", "licence", "here")
-    for name, spec in WEIGHTS.items():
-        try:
-            here = str(locate(name, offline=True))
-        except CleanplateError:
-            here = "no"
-        table.add_row(name, spec.summary, f"{spec.bytes / 1e6:.3g}", spec.licence, here)
     screen.out.print(table)
 
 

@@ -139,7 +139,7 @@ def show_differences(differences: Sequence[Difference]) -> None:
         verdict = Text("good", style="green") if one.is_good else Text("TOO FAR", style="bold red")
         shape = "x".join(map(str, one.shape))
         figures = (f"{one.largest:.1e}", f"{one.tolerance:.0e}", verdict, f"{one.cpu_seconds:.1f}")
-        table.add_row(one.file, one.output, shape, *figures)
+        table.add_row(Text(one.file, overflow="fold"), one.output, shape, *figures)
     out.print(table)
 
 

@@ -59,6 +59,14 @@ NETWORKS: dict[str, Network] = {
     "e2fgvi_hq": Network(
         where="cleanplate.bench.parity.e2fgvi_hq:run", outputs=("output", "flow_forward", "flow_backward")
     ),
+    "raft": Network(where="cleanplate.bench.parity.raft:run", outputs=("flow", "flow_low")),
+    "recurrent_flow_completion": Network(
+        where="cleanplate.bench.parity.recurrent_flow_completion:run",
+        outputs=("completed_forward", "completed_backward"),
+    ),
+    "propainter": Network(
+        where="cleanplate.bench.parity.propainter:run", outputs=("propagated", "updated_masks", "output")
+    ),
 }
 
 

@@ -1,0 +1,1 @@
+"""Networks that find or follow motion. They import torch only, so that a checkpoint loads without the rest."""

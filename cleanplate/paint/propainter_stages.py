@@ -1,0 +1,120 @@
+"""ProPainter's stages on a whole clip, each of them in pieces, so that its memory follows the piece.
+
+Pictures are -1..1, (T, 3, H, W); masks (T, 1, H, W), 1 in the hole; flows (T-1, 2, H, W), from frame t to t+1 and from
+t+1 to t. H and W are multiples of 8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from cleanplate.base.checkpoint import load_network
+from cleanplate.motion.nets.flow_completion import UNUSED, RecurrentFlowCompletion
+from cleanplate.motion.nets.raft import Raft
+from cleanplate.motion.raft import both_ways, load_raft
+from cleanplate.paint.nets.dual_propagation import propagate_images
+from cleanplate.paint.nets.propainter import InpaintGenerator, own_name
+
+NEIGHBOURS = 5  # frames before and after the middle of a window that are painted together
+REFERENCE_STRIDE = 10  # every so many frames, one from farther away is shown as well
+COMPLETION_CONTEXT, PROPAGATION_CONTEXT = 5, 10  # frames, or flows, shown before and after a piece
+
+
+@dataclass(frozen=True, eq=False)
+class Networks:
+    """What the engine needs, all on one device."""
+
+    raft: Raft
+    completion: RecurrentFlowCompletion
+    generator: InpaintGenerator
+
+    @classmethod
+    @lru_cache(maxsize=1)
+    def load(cls, device: str) -> Networks:
+        """The published ones."""
+        return cls(
+            load_raft(device),
+            load_network(RecurrentFlowCompletion(), "propainter-flow", device, unused=UNUSED),
+            load_network(InpaintGenerator(), "propainter", device, rename=own_name),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A clip ready for the generator."""
+
+    pictures: Tensor  # with what was carried along the flow
+    masks: Tensor
+    left: Tensor  # of the masks, after that
+    forward: Tensor  # completed
+    backward: Tensor
+
+
+def prepare(
+    networks: Networks, known: Tensor, looked_at: Iterable[Tensor], masks: Tensor, *, iterations: int, piece: int
+) -> Prepared:
+    """Motion, its completion and the propagation of pictures, `piece` frames at a time.
+
+    known: pictures, 0 inside the holes. looked_at: the same (3, H, W) each, as motion is found on them.
+    """
+    forward, backward = both_ways(networks.raft, looked_at, iterations)
+    forward, backward = complete(networks.completion, forward, backward, masks, piece)
+    filled, left = propagate(known, masks, forward, backward, piece)
+    return Prepared(known * (1 - masks) + filled * masks, masks, left, forward, backward)
+
+
+def complete(
+    network: RecurrentFlowCompletion, forward: Tensor, backward: Tensor, masks: Tensor, piece: int
+) -> tuple[Tensor, Tensor]:
+    """Both flows with values inside the masks."""
+    found = torch.empty_like(forward), torch.empty_like(backward)
+    for first, stop, begin, end in pieces(len(forward), piece, COMPLETION_CONTEXT):
+        both = network.complete(forward[begin:end], backward[begin:end], masks[begin : end + 1])
+        for whole, part in zip(found, both, strict=True):
+            whole[first:stop] = part[first - begin : stop - begin]
+    return found
+
+
+def propagate(pictures: Tensor, masks: Tensor, forward: Tensor, backward: Tensor, piece: int) -> tuple[Tensor, Tensor]:
+    """What other frames show, carried into the holes; and what is left of these."""
+    found = torch.empty_like(pictures), torch.empty_like(masks)
+    for first, stop, begin, end in pieces(len(pictures), piece, PROPAGATION_CONTEXT):
+        flows = forward[begin : end - 1], backward[begin : end - 1]
+        both = propagate_images(pictures[begin:end], masks[begin:end], *flows)
+        for whole, part in zip(found, both, strict=True):
+            whole[first:stop] = part[first - begin : stop - begin]
+    return found
+
+
+def pieces(length: int, piece: int, context: int) -> Iterator[tuple[int, int, int, int]]:
+    """A range in pieces: from where to where each goes, and the same with its context. All half-open."""
+    for first in range(0, length, piece):
+        stop = min(first + piece, length)
+        yield first, stop, max(first - context, 0), min(first + piece + context, length)
+
+
+def windows(length: int, first: int, stop: int) -> Iterator[tuple[int, range]]:
+    """The middle of each window between `first` and `stop`, and the frames painted with it: most come twice."""
+    for middle in range(first, stop, NEIGHBOURS):
+        yield middle, range(max(middle - NEIGHBOURS, 0), min(middle + NEIGHBOURS + 1, length))
+
+
+def generate(
+    generator: InpaintGenerator, clip: Prepared, shown: Callable[[int], Tensor], local: range, references: Sequence[int]
+) -> Tensor:
+    """The local frames painted, -1..1: (L, 3, H, W). `shown`: the features (1, 128, H/4, W/4) of a frame."""
+    frames, joints = slice(local.start, local.stop), slice(local.start, local.stop - 1)
+    features = torch.cat([shown(t) for t in (*local, *references)])
+    masks = torch.cat([clip.masks[frames], clip.left[frames]], 1)
+    return generator.generate(features, masks, clip.forward[joints], clip.backward[joints])
+
+
+def encode(generator: InpaintGenerator, clip: Prepared, t: int) -> Tensor:
+    """The features (1, 128, H/4, W/4) of a frame."""
+    one = slice(t, t + 1)
+    return generator.encode(clip.pictures[one], clip.masks[one], clip.left[one])
