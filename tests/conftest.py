@@ -35,17 +35,17 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     track_deaot._network.cache_clear()
 
 
-_PROMPTS = {"hidden_size": 32, "image_size": 128, "patch_size": 16, "mask_input_channels": 4}
-_DECODER = {"hidden_size": 32, "mlp_dim": 32, "num_attention_heads": 2, "iou_head_hidden_dim": 32}
+_PROMPTS = {"hidden_size": 128, "image_size": 128, "patch_size": 16, "mask_input_channels": 4}
+_DECODER = {"hidden_size": 128, "mlp_dim": 32, "num_attention_heads": 2, "iou_head_hidden_dim": 32}
 _VIT = {
     "hidden_size": 32,
     "num_hidden_layers": 2,
     "num_attention_heads": 2,
     "image_size": 128,
-    "output_channels": 32,
+    "output_channels": 128,
     "global_attn_indexes": [1],
     "window_size": 4,
-    "num_pos_feats": 16,
+    "num_pos_feats": 64,
     "mlp_dim": 32,
 }
 _HIERA = {
@@ -62,17 +62,17 @@ _HIERA = {
     },
     "backbone_channel_list": [64, 32, 16, 8],
     "backbone_feature_sizes": [[32, 32], [16, 16], [8, 8]],
-    "fpn_hidden_size": 32,
+    "fpn_hidden_size": 128,
 }
 _MEMORY = {
-    "memory_attention_hidden_size": 32,
+    "memory_attention_hidden_size": 128,
     "memory_attention_feed_forward_hidden_size": 32,
     "memory_attention_num_layers": 1,
     "memory_attention_rope_feat_sizes": [8, 8],
-    "memory_encoder_hidden_size": 32,
-    "memory_encoder_output_channels": 8,
-    "mask_downsampler_embed_dim": 32,
-    "memory_fuser_embed_dim": 32,
+    "memory_encoder_hidden_size": 128,
+    "memory_encoder_output_channels": 64,
+    "mask_downsampler_embed_dim": 128,
+    "memory_fuser_embed_dim": 128,
     "memory_fuser_intermediate_dim": 32,
     "memory_fuser_num_layers": 1,
 }

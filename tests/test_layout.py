@@ -27,6 +27,7 @@ LIBRARIES = {
         "mask/track_deaot",
         "mask/sam",
         "mask/segment_sam",
+        "mask/track_sam2",
     },
     "safetensors": {"base/checkpoint"},
     "skimage": {"bench"},

@@ -50,6 +50,14 @@ def hub_spec(name: str) -> HubSpec:
     return HUB[name]
 
 
+def check_release(name: str, releases: tuple[str, ...]) -> None:
+    """Raise `UsageError` for a model that is not in the table, or whose name begins with none of these."""
+    hub_spec(name)
+    if not name.startswith(releases):
+        fitting = ", ".join(one for one in HUB if one.startswith(releases))
+        raise UsageError(f"the model '{name}' does not fit here; choose one of {fitting}")
+
+
 def find_folder(name: str) -> Path | None:
     """The folder of a model on this machine that holds both files, or None."""
     own = os.environ.get("CLEANPLATE_WEIGHTS")

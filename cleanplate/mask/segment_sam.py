@@ -16,7 +16,7 @@ from torch import Tensor
 
 from cleanplate.base.arrays import bounding_box
 from cleanplate.base.errors import MaskError, UsageError
-from cleanplate.base.hub import HUB, hub_spec
+from cleanplate.base.hub import check_release
 from cleanplate.base.types import Hole, Image, Prompt
 from cleanplate.mask.sam import as_mask, as_pixels, load_model
 from cleanplate.mask.segmenter import Segmenter
@@ -32,13 +32,10 @@ class SamOptions:
     "which of the published sizes: sam-vit-base, sam-vit-large or sam-vit-huge"
     candidate: int = 0
     "1-3 = this one of the three masks it offers, 0 = the one it thinks best"
-    release: ClassVar[tuple[str, ...]] = ("sam-",)
+    releases: ClassVar[tuple[str, ...]] = ("sam-",)
 
     def __post_init__(self) -> None:
-        hub_spec(self.model)
-        if not self.model.startswith(self.release):
-            fitting = ", ".join(name for name in HUB if name.startswith(self.release))
-            raise UsageError(f"the model '{self.model}' is none of this segmenter's; choose one of {fitting}")
+        check_release(self.model, self.releases)
         if not 0 <= self.candidate <= CANDIDATES:
             raise UsageError(f"candidate is {self.candidate}, but must lie between 1 and {CANDIDATES}, or be 0 (best)")
 
@@ -49,7 +46,7 @@ class Sam2Options(SamOptions):
 
     model: str = "sam2.1-hiera-small"
     "which of the published sizes: sam2- or sam2.1-hiera-tiny, -small, -base-plus or -large"
-    release: ClassVar[tuple[str, ...]] = ("sam2-", "sam2.1-")
+    releases: ClassVar[tuple[str, ...]] = ("sam2-", "sam2.1-")
 
 
 class _Sam(Segmenter):

@@ -25,6 +25,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from cleanplate.base.errors import MaskError, UsageError
+from cleanplate.base.hub import HUB
 from cleanplate.base.options import fill_options
 from cleanplate.base.types import Image, Labels, Prompt
 from cleanplate.motion.estimator import ITERATIONS, check_estimator
@@ -98,6 +99,8 @@ class TrackerSpec:
     "the pip extra it needs"
     weights: tuple[str, ...] = ()
     "rows of the weights table"
+    models: tuple[str, ...] = ()
+    "rows of the table of models on the hub, any of which it can use"
     licence: str = "Apache-2.0"
     is_trained: bool = True
     "False exempts the row from the quality part of the contract"
@@ -118,6 +121,12 @@ TRACKERS: dict[str, TrackerSpec] = {
     "hold": TrackerSpec(
         where="cleanplate.mask.track_hold:Hold",
         summary="leaves each mask where it was given: what tracking is measured against",
+    ),
+    "sam2": TrackerSpec(
+        where="cleanplate.mask.track_sam2:Sam2Tracker",
+        summary="SAM 2 and 2.1: a network with a memory of seven frames; sharp borders, each object on its own",
+        extra="neural",
+        models=tuple(name for name in HUB if name.startswith("sam2")),
     ),
     "warp": TrackerSpec(
         where="cleanplate.mask.track_warp:Warp",

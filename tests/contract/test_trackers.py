@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import tracemalloc
 
 import numpy as np
@@ -12,7 +13,7 @@ from cleanplate.bench.metrics.regions import jaccard
 from cleanplate.mask.tracker import TRACKERS, make_tracker, track
 
 NAMES = list(TRACKERS)
-TRAINED = [name for name, spec in TRACKERS.items() if spec.is_trained and not spec.weights]
+TRAINED = [name for name, spec in TRACKERS.items() if spec.is_trained and not spec.weights + spec.models]
 "the others have drawn weights here, and are not judged by what they find"
 COUNT, HEIGHT, WIDTH = 10, 72, 104
 
@@ -57,6 +58,8 @@ def labels_of(found) -> np.ndarray:
 def name(request) -> str:
     if TRACKERS[request.param].weights:
         request.getfixturevalue("tiny_weights")
+    if TRACKERS[request.param].models:
+        request.getfixturevalue("tiny_hub")
     return request.param
 
 
@@ -181,6 +184,7 @@ def test_memory_does_not_grow_with_the_video(name):
     try:
         for index, _ in track(make_tracker(name), frames(), given(truth[0])):
             if index in (20, count - 1):
+                gc.collect()  # cycles that nobody holds are not kept
                 sizes.append(tracemalloc.get_traced_memory()[0])
     finally:
         tracemalloc.stop()
