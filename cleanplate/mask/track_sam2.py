@@ -70,7 +70,7 @@ class Sam2Tracker(Tracker):
                 self._give(number, labels == number)
                 shares[labels == number] = 1
             self._look(pixels)
-        self._session.processed_frames = None
+        self._forget()
         self._frame += 1
         count = np.bincount(labels.ravel(), minlength=256)
         total = np.bincount(labels.ravel(), weights=shares.ravel(), minlength=256)
@@ -79,9 +79,7 @@ class Sam2Tracker(Tracker):
 
     def _look(self, pixels: Any) -> Any:
         """The session's answer for the frame at hand."""
-        found = self._network(inference_session=self._session, frame=pixels, frame_idx=self._frame)
-        self._forget()
-        return found
+        return self._network(inference_session=self._session, frame=pixels, frame_idx=self._frame)
 
     def _give(self, number: int, hole: NDArray[np.bool_]) -> None:
         """An object's mask in the frame at hand, in place of what was found."""
@@ -89,6 +87,7 @@ class Sam2Tracker(Tracker):
         share = resized(torch.from_numpy(hole.astype(np.float32))[None, None], (edge_px, edge_px))
         place = session.obj_id_to_idx(number)
         session.output_dict_per_obj[place]["non_cond_frame_outputs"].pop(self._frame, None)
+        session.frames_tracked_per_obj[place].clear()  # else it would count as a frame that was tracked
         session.add_mask_inputs(place, self._frame, (share >= 0.5).float())
         session.obj_with_new_inputs.append(number)
 
@@ -103,6 +102,7 @@ class Sam2Tracker(Tracker):
     def _forget(self) -> None:
         """Throw away what the network will not look at again."""
         session, config = self._session, self._network.config
+        session.processed_frames = None
         for kept in (session.mask_inputs_per_obj, session.frames_tracked_per_obj):
             for frames in kept.values():
                 frames.clear()
