@@ -230,7 +230,7 @@ class _Run:
             untouched_samples=filling.untouched.samples,
             changed_samples=filling.untouched.where,
             verified=self.verified,
-            assumptions=_assumptions(reader.info),
+            assumptions=_assumptions(reader.info) + filling.notes,
             warnings=warnings,
         )
 

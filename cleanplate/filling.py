@@ -94,6 +94,8 @@ class Filling:
         self.by_field = False
         "known once the first frame is out"
         self.references = references
+        self.notes: list[str] = []
+        "what engines chose by themselves, a sentence each"
         self._info = info
         self._folder = folder
         self._keepers: list[PieceKeeper] = []
@@ -216,6 +218,7 @@ class _Pass:
         with closing(painted_frames):
             for held, painted in painted_frames:
                 yield self._pasted(held, painted)
+        filling.notes += dict.fromkeys(note for engine in engines for note in engine.notes if note not in filling.notes)
 
     def _pictures(self, source: Iterable[Frame]) -> Iterator[tuple[Frame, Labels]]:
         for n, frame in enumerate(source):

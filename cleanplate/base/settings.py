@@ -79,7 +79,8 @@ class Job:
     "the time to work in; frames outside pass through. None = all"
     rate: Fraction | None = None
     "frames a second of a folder of images; None = 25"
-    device: str = "cpu"
+    device: str = "auto"
+    "auto, cpu, cuda, cuda:N or mps: where networks run"
     memory_bytes: int | None = None
     "the ceiling for all that the run holds; None = 2 GiB, and more where large pictures call for it: see forecast"
     verify: bool = False

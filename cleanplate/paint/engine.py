@@ -16,7 +16,9 @@ from typing import Any, ClassVar
 import cv2
 import numpy as np
 
+from cleanplate.base.device import check_device
 from cleanplate.base.errors import UsageError
+from cleanplate.base.extras import require
 from cleanplate.base.options import fill_options
 from cleanplate.base.types import Clip, Painting
 
@@ -29,10 +31,21 @@ class Engine(ABC):
 
     Options: ClassVar[type]
     "a frozen dataclass: every knob, its default and its unit"
+    runs_on_cards: ClassVar[bool] = False
+    "whether it can be given another device than the processor"
+    compiles: ClassVar[bool] = True
+    "whether its first clip takes long for code that is compiled then: see `warm_up`"
 
     def __init__(self, options: Any, device: str = "cpu") -> None:
         self.options = options
         self.device = device
+        self.notes: list[str] = []
+        "what it chose by itself, a sentence each, for the report"
+
+    def _note(self, sentence: str | None) -> None:
+        """Something for the report, once."""
+        if sentence is not None and sentence not in self.notes:
+            self.notes.append(sentence)
 
     @abstractmethod
     def fill(self, clip: Clip) -> Painting:
@@ -110,6 +123,19 @@ ENGINES: dict[str, EngineSpec] = {
         bytes_per_px=24,
         core_seconds_per_mpx=0.03,
     ),
+    "e2fgvi-hq": EngineSpec(
+        where="cleanplate.paint.e2fgvi:E2fgvi",
+        summary="a network that carries features along the motion and invents the rest (Li et al. 2022)",
+        core_frames=32,
+        margin_frames=10,
+        bytes_per_px=140,
+        references=2,
+        core_seconds_per_mpx=33,
+        extra="neural",
+        weights=("e2fgvi-hq",),
+        licence="Apache-2.0; weights CC-BY-NC-4.0: no commercial use",
+        is_trained=False,  # the contract is tried with weights drawn by a recipe
+    ),
 }
 
 
@@ -121,9 +147,10 @@ def engine_spec(name: str) -> EngineSpec:
 
 
 def engine_class(name: str) -> type[Engine]:
-    """The class of an engine, imported now. Raises `UsageError` for an unknown name."""
-    module, _, attribute = engine_spec(name).where.partition(":")
-    found: type[Engine] = getattr(import_module(module), attribute)
+    """The class of an engine, imported now. Raises `UsageError` for an unknown name or an extra that is not here."""
+    spec = engine_spec(name)
+    module, _, attribute = spec.where.partition(":")
+    found: type[Engine] = getattr(require(module, spec.extra) if spec.extra else import_module(module), attribute)
     return found
 
 
@@ -133,12 +160,18 @@ def engine_options(name: str, given: Mapping[str, Any]) -> Any:
 
 
 def make_engine(name: str, options: Mapping[str, Any] | None = None, device: str = "cpu") -> Engine:
-    """An engine ready to paint. Raises `UsageError` for an unknown engine or option."""
-    return engine_class(name)(engine_options(name, options or {}), device)
+    """An engine ready to paint. Raises `UsageError` for an unknown engine, option or device, or one it cannot use."""
+    chosen = engine_class(name)
+    check_device(device)
+    if device not in ("auto", "cpu") and not chosen.runs_on_cards:
+        raise UsageError(f"--device is {device}, but the engine '{name}' runs on the processor; leave out --device")
+    return chosen(engine_options(name, options or {}), device)
 
 
 def warm_up(engine: Engine, bit_depth: int) -> None:
     """Let an engine load and compile what it needs for pictures of that depth, on a small clip."""
+    if not engine.compiles:
+        return
     random = np.random.default_rng(0)
     dtype = np.uint8 if bit_depth == 8 else np.uint16
     still = cv2.resize(random.integers(0, 256, (12, 12, 3)).astype(np.uint8), (96, 96)).astype(dtype)

@@ -25,14 +25,14 @@ def fill(
     *,
     engine: str = "flowfill",
     options: Mapping[str, Any] | None = None,
-    device: str = "cpu",
+    device: str = "auto",
     memory_bytes: int = MEMORY_DEFAULT_BYTES,
 ) -> Painting:
     """Paint the holes of pictures in memory.
 
     images: (T, H, W, 3) RGB, uint8 or full-scale uint16; holes: (T, H, W) bool, True = paint here. What the holes hide
     is never looked at, and everything else comes back unchanged. Raises `UsageError` for arrays of another kind, an
-    unknown engine or an unknown option.
+    unknown engine or an unknown option, or a device that is not here or that the engine cannot use.
     """
     images, holes = np.asarray(images), np.asarray(holes)
     if images.ndim != 4 or images.shape[-1] != 3 or images.dtype not in (np.uint8, np.uint16):

@@ -45,6 +45,7 @@ def remove(
     quality: str | None = None,
     invent: str | None = None,
     options: Mapping[str, Any] | None = None,
+    device: str = "auto",
     grow_px: int = 4,
     feather_px: int | None = None,
     codec: str | None = None,
@@ -68,6 +69,7 @@ def remove(
     as text with the time it holds: "mask.png@00:03-00:07". invert: masks from files mark what is to stay.
     quality: "fast", "balanced" or "best"; invent: "smooth" or "exemplar", what is painted where no frame shows what is
     there; for engines with these options; None = theirs.
+    device: where networks run, "auto", "cpu", "cuda", "cuda:N" or "mps".
     grow_px, feather_px: how far the hole is grown, and how much of that is blended (None: 2, or grow_px if smaller).
     start, stop: when to work, like "00:03.5", from the first frame on; frames outside pass through as they are.
     origin_map: an .mkv to write, whose gray says where samples came from: 128 seen elsewhere, 255 invented.
@@ -84,6 +86,7 @@ def remove(
         output=output,
         engine=engine,
         options=with_choices(options, quality=quality, invent=invent),
+        device=device,
         grow_px=grow_px,
         feather_px=feather_for(feather_px, grow_px),
         encode=Encode(codec=codec, crf=crf, preset=preset, lossless=lossless),

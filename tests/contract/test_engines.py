@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import numpy as np
 import pytest
 
@@ -11,8 +13,25 @@ from cleanplate.paint.engine import ENGINES, Engine, make_engine
 NAMES = list(ENGINES)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def drawn_weights(tmp_path_factory):
+    """A folder with a checkpoint for every engine that needs one."""
+    needed = [row for spec in ENGINES.values() for row in spec.weights]
+    folder = tmp_path_factory.mktemp("weights")
+    if find_spec("torch"):
+        from drawn_weights import store
+
+        for row in needed:
+            store(folder, row)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CLEANPLATE_WEIGHTS", str(folder))
+        yield
+
+
 @pytest.fixture(params=NAMES)
 def engine(request) -> Engine:
+    if ENGINES[request.param].extra == "neural":
+        pytest.importorskip("torch", reason="torch is not installed (extra 'neural')")
     return make_engine(request.param)
 
 

@@ -10,8 +10,11 @@ from importlib.util import find_spec
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from cleanplate.apps.cli import screen
+from cleanplate.base.device import choose_device
+from cleanplate.base.errors import MissingExtraError
 from cleanplate.base.weights import cache_folder
 from cleanplate.paint.engine import ENGINES, engine_class
 from cleanplate.save.encode import available_encoders
@@ -23,8 +26,11 @@ def engines() -> None:
     """The painting engines, and the options each takes with --set."""
     table = Table("engine", "what it does", "options", "needs", "licence")
     for name, spec in ENGINES.items():
-        options = [f"{field.name}={field.default}" for field in dataclasses.fields(engine_class(name).Options)]
-        needs = f"pip install 'cleanplate[{spec.extra}]'" if spec.extra else "nothing more"
+        try:
+            options = [f"{field.name}={field.default}" for field in dataclasses.fields(engine_class(name).Options)]
+        except MissingExtraError:
+            options = []
+        needs = Text(f"pip install 'cleanplate[{spec.extra}]'" if spec.extra else "nothing more")
         table.add_row(name, spec.summary, "\n".join(options), needs, spec.licence)
     screen.out.print(table)
 
@@ -45,7 +51,7 @@ def doctor() -> None:
     missing += [name for name, is_there in encoders.items() if not is_there]
     table.add_row("encoders", ", ".join(name if is_there else f"{name} MISSING" for name, is_there in encoders.items()))
     table.add_row("processors", str(os.cpu_count()))
-    table.add_row("GPU", "not needed by any engine here")
+    table.add_row("device", _device())
     table.add_row("weights", f"looked for in {os.environ.get('CLEANPLATE_WEIGHTS', cache_folder())}")
     clashing = [name for name in ("opencv-python", "opencv-contrib-python") if _is_installed(name)]
     if clashing:
@@ -58,6 +64,14 @@ def doctor() -> None:
     screen.out.print(table)
     if missing:
         raise typer.Exit(1)
+
+
+def _device() -> str:
+    try:
+        _, why = choose_device("auto")
+    except MissingExtraError:
+        return "cpu: networks need torch"
+    return f"networks run anywhere; left to choose, {why}"
 
 
 def _is_installed(name: str) -> bool:

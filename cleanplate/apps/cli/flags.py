@@ -57,6 +57,10 @@ Invent = Annotated[
         show_default="smooth",
     ),
 ]
+Device = Annotated[
+    str,
+    typer.Option("--device", help="Where networks run: auto, cpu, cuda, cuda:N or mps.", rich_help_panel=_PAINT),
+]
 Grow = Annotated[int, typer.Option("--grow", help="Pixels the hole is grown by.", rich_help_panel=_PAINT)]
 Feather = Annotated[
     int | None,

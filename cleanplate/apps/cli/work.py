@@ -31,6 +31,7 @@ def remove(
     quality: flags.Quality = None,
     invent: flags.Invent = None,
     engine_options: flags.EngineOptions = None,
+    device: flags.Device = "auto",
     grow: flags.Grow = 4,
     feather: flags.Feather = None,
     start: flags.Start = None,
@@ -61,6 +62,7 @@ def remove(
             quality=quality,
             invent=invent,
             options=flags.parse_options(engine_options, engine_class(engine).Options),
+            device=device,
             grow_px=grow,
             feather_px=feather,
             codec=codec,
@@ -90,6 +92,7 @@ def fill(
     quality: flags.Quality = None,
     invent: flags.Invent = None,
     engine_options: flags.EngineOptions = None,
+    device: flags.Device = "auto",
     grow: flags.Grow = 4,
     feather: flags.Feather = None,
     start: flags.Start = None,
@@ -116,6 +119,7 @@ def fill(
         options=with_choices(
             flags.parse_options(engine_options, engine_class(engine).Options), quality=quality, invent=invent
         ),
+        device=device,
         grow_px=grow,
         feather_px=feather_for(feather, grow),
         encode=Encode(codec=codec, crf=crf, preset=preset, lossless=lossless),

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cleanplate.motion.nets.spynet import SPyNet
-from cleanplate.paint.nets.focal import FocalBlock
+from cleanplate.paint.nets.focal import AT_ONCE, FocalBlock
 from cleanplate.paint.nets.layers import Encoder, SoftComposition, SoftSplit, decoder
 from cleanplate.paint.nets.propagation import BidirectionalPropagation
 
@@ -56,15 +56,14 @@ class E2fgviHq(nn.Module):
         found: Tensor = self.update_spynet(source, target)
         return found
 
-    def transform(self, features: Tensor, wanted: int) -> Tensor:
+    def transform(self, features: Tensor, wanted: int, at_once: int = AT_ONCE) -> Tensor:
         """What the first `wanted` frames show when all frames (T, 128, h, w) are asked: (wanted, 128, h, w)."""
         size = (features.shape[-2], features.shape[-1])
         tokens = self.ss(features)
         for block in self.transformer:
             # the last block is asked for what is wanted only
-            tokens = block(tokens, size, wanted if block is self.transformer[-1] else len(tokens))
-        found: Tensor = features[:wanted] + self.sc(tokens, size)
-        return found
+            tokens = block(tokens, size, wanted if block is self.transformer[-1] else len(tokens), at_once)
+        return features[:wanted] + torch.cat([self.sc(part[None], size) for part in tokens])
 
     def decode(self, features: Tensor) -> Tensor:
         """Pictures (T, 3, 4 h, 4 w), -1..1, of features (T, 128, h, w)."""

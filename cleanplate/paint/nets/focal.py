@@ -16,13 +16,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cleanplate.paint.nets.layers import FusionFeedForward
+from cleanplate.paint.nets.layers import HIDDEN, FusionFeedForward
 
 WINDOW = (5, 9)
 SHIFT = (2, 4)
 _PLACES = [(y, x) for y in range(WINDOW[0]) for x in range(WINDOW[1])]
-_GATHERED = 1 << 25
-"numbers gathered at a time, at most: bounds the memory of attention in large pictures"
+AT_ONCE = 1 << 25
+"numbers that attention and feed-forward layers make at a time, about: bounds their memory in large pictures"
 
 
 def _ring() -> list[tuple[int, int]]:
@@ -65,7 +65,7 @@ class FocalAttention(nn.Module):
         self.qkv = nn.Linear(dim, 3 * dim)
         self.proj = nn.Linear(dim, dim)
 
-    def forward(self, tokens: Tensor, pooled: Tensor, wanted: int) -> Tensor:
+    def forward(self, tokens: Tensor, pooled: Tensor, wanted: int, at_once: int = AT_ONCE) -> Tensor:
         """tokens (T, h, w, dim), windows as one token each (T, h / 5, w / 9, dim) -> the first `wanted` frames' tokens.
 
         As in the published network the windows go through the same projection as tokens.
@@ -85,7 +85,7 @@ class FocalAttention(nn.Module):
         asked = (starts[:, None] + positions[:, None]).flatten(1)  # (windows, T n)
         hidden = torch.zeros(is_real.shape, dtype=tokens.dtype, device=tokens.device)
         hidden = hidden.masked_fill(~is_real, float("-inf")).repeat(1, frames)[None, :, None]  # (1, windows, 1, T n)
-        step = max(1, _GATHERED // (dim * asked.shape[1]))
+        step = max(1, at_once // (dim * asked.shape[1]))
         found = torch.cat(
             [
                 F.scaled_dot_product_attention(
@@ -114,12 +114,12 @@ class FocalBlock(nn.Module):
         self.norm2 = nn.LayerNorm(dim)
         self.mlp = FusionFeedForward(dim)
 
-    def forward(self, tokens: Tensor, size: tuple[int, int], wanted: int) -> Tensor:
+    def forward(self, tokens: Tensor, size: tuple[int, int], wanted: int, at_once: int = AT_ONCE) -> Tensor:
         """Tokens (T, h, w, dim) of features of that size -> those of the first `wanted` frames."""
         _, height, width, _ = tokens.shape
         normed = self.norm1(tokens)
         windows = normed.unflatten(2, (width // WINDOW[1], WINDOW[1])).unflatten(1, (height // WINDOW[0], WINDOW[0]))
         pooled = self.pool_layers[0](windows.permute(0, 1, 3, 5, 2, 4).flatten(4)).squeeze(-1)
-        tokens = tokens[:wanted] + self.attn(normed, pooled, wanted)
-        result: Tensor = tokens + self.mlp(self.norm2(tokens), size)
-        return result
+        tokens = tokens[:wanted] + self.attn(normed, pooled, wanted, at_once)
+        step = max(1, at_once // (HIDDEN * height * width))
+        return tokens + torch.cat([self.mlp(part, size) for part in self.norm2(tokens).split(step)])

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 TOKEN_PX, TOKEN_STRIDE, TOKEN_PAD = 7, 3, 3
 "tokens are 7x7 patches of the features, three px apart, so that neighbours overlap"
+HIDDEN = 1960
+"width of the feed-forward layers: patches of 40 channels"
 
 
 def token_grid(height: int, width: int) -> tuple[int, int]:
@@ -120,7 +122,7 @@ class SoftComposition(nn.Module):
 class FusionFeedForward(nn.Module):
     """A feed-forward layer in whose middle overlapping tokens are averaged, so that they agree with each other."""
 
-    def __init__(self, dim: int, hidden: int = 1960) -> None:
+    def __init__(self, dim: int, hidden: int = HIDDEN) -> None:
         super().__init__()
         self.conv1 = nn.Sequential(nn.Linear(dim, hidden))
         self.conv2 = nn.Sequential(nn.GELU(), nn.Linear(hidden, dim))
