@@ -40,9 +40,10 @@ if TYPE_CHECKING:
     from cleanplate.paint.engine import ENGINES
     from cleanplate.tasks.arrays import fill
     from cleanplate.tasks.compare import compare
+    from cleanplate.tasks.masks import make_masks
     from cleanplate.tasks.plan import plan
     from cleanplate.tasks.preview import preview
-    from cleanplate.tasks.remove import make_masks, remove
+    from cleanplate.tasks.remove import remove
 
 _WHERE = {
     "CleanplateError": "base.errors",
@@ -72,7 +73,7 @@ _WHERE = {
     "compare": "tasks.compare",
     "plan": "tasks.plan",
     "preview": "tasks.preview",
-    "make_masks": "tasks.remove",
+    "make_masks": "tasks.masks",
     "remove": "tasks.remove",
 }
 

@@ -219,6 +219,7 @@ class _Run:
             seen_share=tally.seen / tally.hole_samples if tally.hole_samples else None,
             invented_share=tally.invented / tally.hole_samples if tally.hole_samples else None,
             looks=filling.looks,
+            tracks=list(self.masks.tracks),
             shots=tally.shots,
             pieces=filling.pieces,
             pieces_taken_over=filling.pieces_taken_over,

@@ -139,7 +139,7 @@ def test_nobody_imports_apps():
 
 def test_only_paste_and_save_make_planes_of_their_own():
     # A sample of the video is replaced in paste alone; decode makes planes, the journal keeps whole frames, fields
-    # divides planes into lines and joins them again, compare and arrays make new pictures.
+    # divides planes into lines and joins them again, watchable and arrays make new pictures.
     makers = {str(path.relative_to(PACKAGE)) for path in FILES if "Planes(" in path.read_text(encoding="utf-8")}
     assert makers <= {
         "base/types.py",
@@ -149,7 +149,7 @@ def test_only_paste_and_save_make_planes_of_their_own():
         "journal/surveys.py",
         "paste.py",
         "tasks/arrays.py",
-        "tasks/compare.py",
+        "tasks/watchable.py",
     }
 
 

@@ -15,7 +15,8 @@ from mask_files import blob, constant, video_info, write_png, write_video
 
 from cleanplate.base.errors import MaskError
 from cleanplate.mask.from_file import FileMaker
-from cleanplate.mask.maker import MaskSource, combine
+from cleanplate.mask.maker import combine
+from cleanplate.mask.source import MaskSource
 
 
 def drawn(*texts, count=1, invert=False, info=None, times=None) -> tuple[list[np.ndarray], list[str]]:

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from mask_files import constant, video_info
 
 from cleanplate.base.errors import MaskError
-from cleanplate.mask.maker import MaskSource, combine
+from cleanplate.mask.maker import combine
 from cleanplate.mask.shapes import polygon_labels
+from cleanplate.mask.source import MaskSource
 
 
 def drawn(*sources: MaskSource, count: int = 1, size=(64, 48)) -> tuple[list[np.ndarray], list[str]]:

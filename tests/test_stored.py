@@ -18,7 +18,8 @@ from mask_files import blob, constant, video_info, write_png
 from cleanplate.base.arrays import hole_groups
 from cleanplate.base.errors import MaskError, MediaError, UsageError
 from cleanplate.mask import stored
-from cleanplate.mask.maker import MaskSource, combine
+from cleanplate.mask.maker import combine
+from cleanplate.mask.source import MaskSource
 from cleanplate.mask.stored import LabelWriter, StoredMasks, make_masks
 
 BOX = MaskSource.parse_box("8,10,16,18@0.08-0.2")

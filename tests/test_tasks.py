@@ -13,7 +13,7 @@ import cleanplate
 from cleanplate.base.measure import hole_psnr
 from cleanplate.bench.synth import render
 from cleanplate.bench.synth_video import write_clip
-from cleanplate.tasks.remove import mask_sources
+from cleanplate.tasks.marks import sources_of
 
 
 def test_fill_paints_holes_and_nothing_else():
@@ -68,7 +68,7 @@ def test_fill_says_what_is_wrong_with_arrays(images: np.ndarray, holes: np.ndarr
 
 def test_masks_may_be_given_in_many_ways():
     def given(**masks) -> list[str]:
-        return [str(source) for source in mask_sources(**{"mask": (), "box": (), "polygon": (), **masks})]
+        return [str(source) for source in sources_of(masks)]
 
     assert given(mask="a.png") == ["a.png"]
     assert given(mask=[Path("a.png"), "b.mkv"]) == ["a.png", "b.mkv"]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cleanplate.base.errors import UsageError
 from cleanplate.base.when import Span, parse_span
-from cleanplate.mask.maker import MaskSource
+from cleanplate.mask.source import MaskSource
 
 nanoseconds = st.integers(0, 10**15).map(lambda n: Fraction(n, 10**9))
 

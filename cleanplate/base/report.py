@@ -16,6 +16,7 @@ from typing import Any
 
 from cleanplate.base.plan import Forecast, Grid
 from cleanplate.base.settings import Job
+from cleanplate.base.tracks import Track
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +65,8 @@ class Report:
     invented_share: float | None
     looks: list[Look]
     "the few frames where most was invented"
+    tracks: list[Track]
+    "of each object that was followed: how surely in each frame, and where it was lost"
     shots: int
     pieces: int
     "painted, by this run or one before it"

@@ -37,7 +37,8 @@ from cleanplate.bench.metrics.step import Step, follower
 from cleanplate.bench.scores import Scores
 from cleanplate.bench.sides import Side, Video, fit
 from cleanplate.bench.synth_video import write_clip
-from cleanplate.mask.maker import MaskSource, combine
+from cleanplate.mask.maker import combine
+from cleanplate.mask.source import MaskSource
 
 Holes = str | Path | NDArray[np.bool_]
 

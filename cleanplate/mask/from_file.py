@@ -25,7 +25,8 @@ from cleanplate.base.names import images_in
 from cleanplate.base.types import Frame, Labels, Prompt
 from cleanplate.mask.align import Timeline, align, by_number
 from cleanplate.mask.fit import check_size, resize_labels
-from cleanplate.mask.maker import Maker, MaskSource, Scene
+from cleanplate.mask.maker import Maker, Scene
+from cleanplate.mask.source import MaskSource
 from cleanplate.mask.stored import StoredMasks
 from cleanplate.mask.stored_format import is_stored
 from cleanplate.mask.stored_pictures import Picture, VideoPictures, is_image, read_picture

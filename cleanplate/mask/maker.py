@@ -3,15 +3,19 @@
 A maker says for each frame of one video which samples are holes: `step(frame) -> labels`. What the user gave is a list
 of `MaskSource`s; each gets a maker from the table, and `combine` runs them side by side over the video.
 
+Most makers need the timing of the frames only, and nothing is decoded for them. One that needs pictures says so in its
+row (`needs_pixels`) and then finds them in `step`: `frame.image`, or `frame.crop(box)` for a part; `native` is None
+where a damaged file gives no picture. One that has to see the whole video before it can answer for the first frame goes
+through `scene.frames()` in `survey`, as often as it likes; what it keeps for long goes to files in `scene.work`.
+
 Object ids: the first source draws 1, the second 2, and so on. Palette images and stored masks keep the ids they carry;
 an id that two sources share means one object. Where sources overlap, the later one lies on top.
 """
 
 from __future__ import annotations
 
-import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -21,83 +25,18 @@ from pathlib import Path
 import numpy as np
 
 from cleanplate.base.errors import MaskError, UsageError
-from cleanplate.base.types import Box, Frame, Labels, Prompt, VideoInfo
-from cleanplate.base.when import Span, looks_like_span, parse_span
+from cleanplate.base.report import Watch
+from cleanplate.base.threads import prefetch
+from cleanplate.base.tracks import Track
+from cleanplate.base.types import Frame, Labels, Prompt, VideoInfo
 from cleanplate.mask.align import Timeline
+from cleanplate.mask.source import MaskSource
 
 Warn = Callable[[str], None]
-Points = tuple[tuple[float, float], ...]  # (x, y) px
 Timestamps = Sequence[tuple[int, int]]  # (pts, duration) in ticks, in order of showing
 
-_NUMBER = re.compile(r"[-+]?\d{1,9}(?:\.\d{1,9})?", re.ASCII)
-
-
-@dataclass(frozen=True, kw_only=True)
-class MaskSource:
-    """One mask the user gave: exactly one of a path, a box and a polygon. Raises `UsageError` otherwise."""
-
-    path: Path | None = None
-    "a picture for all frames, a folder of pictures, a video of masks, or stored masks"
-    box_xyxy: Box | None = None
-    points_xy: Points = ()
-    "a polygon's corners, px"
-    span: Span | None = None
-    "when it holds; None = always"
-
-    def __post_init__(self) -> None:
-        if (self.path is not None) + (self.box_xyxy is not None) + bool(self.points_xy) != 1:
-            raise UsageError("a mask is a file, a box or a polygon: give exactly one of the three")
-        if self.points_xy and (len(self.points_xy) < 3 or not np.isfinite(self.points_xy).all()):
-            raise UsageError(
-                f"the polygon '{self}' has {len(self.points_xy)} corners; give at least 3, like 10,10 90,10 50,60"
-            )
-
-    @property
-    def kind(self) -> str:
-        """The row of MAKERS that draws it."""
-        return "file" if self.path is not None else "box" if self.box_xyxy is not None else "polygon"
-
-    @classmethod
-    def parse_file(cls, text: str) -> MaskSource:
-        """`mask.png` or `mask.mp4@3-7.5`. A file of the whole name wins over a time span."""
-        whole, (name, at, span) = Path(text), text.rpartition("@")
-        if not at or whole.exists() or not looks_like_span(span):
-            return cls(path=whole)
-        return cls(path=Path(name), span=parse_span(span))
-
-    @classmethod
-    def parse_box(cls, text: str) -> MaskSource:
-        """`x0,y0,x1,y1` or `x0,y0,x1,y1@3-7.5`. Raises `UsageError` for anything else."""
-        numbers, span = _split_numbers(text)
-        if len(numbers) != 4 or any(number % 1 for number in numbers):
-            raise UsageError(f"the box '{text}' is not four whole numbers; write x0,y0,x1,y1 like 40,20,200,80")
-        x0, y0, x1, y1 = map(int, numbers)
-        return cls(box_xyxy=(x0, y0, x1, y1), span=span)
-
-    @classmethod
-    def parse_polygon(cls, text: str) -> MaskSource:
-        """`x0,y0 x1,y1 x2,y2 ...` (any mix of commas and spaces), or with `@3-7.5` behind. Raises `UsageError`."""
-        numbers, span = _split_numbers(text)
-        if len(numbers) % 2 or not numbers:
-            raise UsageError(f"the polygon '{text}' is not pairs of numbers; write its corners like 10,10 90,10 50,60")
-        return cls(points_xy=tuple(zip(numbers[::2], numbers[1::2], strict=True)), span=span)
-
-    def __str__(self) -> str:
-        if self.path is not None:
-            text = str(self.path)
-        elif self.box_xyxy is not None:
-            text = ",".join(map(str, self.box_xyxy))
-        else:
-            text = " ".join(f"{x:g},{y:g}" for x, y in self.points_xy)
-        return text if self.span is None else f"{text}@{self.span}"
-
-
-def _split_numbers(text: str) -> tuple[list[float], Span | None]:
-    shape, at, span = text.partition("@")
-    numbers = [number for number in re.split(r"[,;\s]+", shape.strip()) if number]
-    if bad := [number for number in numbers if not _NUMBER.fullmatch(number)]:
-        raise UsageError(f"'{bad[0]}' in '{text}' is not a number of pixels; write numbers with commas between")
-    return [float(number) for number in numbers], parse_span(span.strip()) if at else None
+_AHEAD_FRAMES = 2
+"decoded while a maker looks at the one before"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +48,11 @@ class Scene:
     warn: Warn
     invert: bool = False
     "masks from files mark what is to stay"
+    video: Iterable[Frame] | None = None
+    "the frames with their pictures, to go through as often as wanted; None = only timing is at hand"
+    work: Path | None = None
+    "a folder for what a maker wants to keep between its passes; it goes when the mask pass ends"
+    watch: Watch | None = None
     timeline: Timeline = field(init=False)
 
     def __post_init__(self) -> None:
@@ -120,6 +64,23 @@ class Scene:
     def size_px(self) -> tuple[int, int]:
         return self.info.width_px, self.info.height_px
 
+    def frames(self, has_pixels: bool = True) -> Generator[Frame]:
+        """One frame for each timestamp, in order; `native` is None for those that a damaged file does not give.
+
+        Without `has_pixels` nothing is decoded, and `native` is None throughout.
+        """
+        times = enumerate(self.timestamps)
+        if not has_pixels or self.video is None:
+            yield from (Frame(index=n, pts=pts, duration=duration, native=None) for n, (pts, duration) in times)
+            return
+        with closing(prefetch(self.video, _AHEAD_FRAMES, "mask")) as decoded:
+            ahead = next(decoded, None)
+            for n, (pts, duration) in times:
+                while ahead is not None and ahead.pts < pts:
+                    ahead = next(decoded, None)
+                native = ahead.native if ahead is not None and ahead.pts == pts else None
+                yield Frame(index=n, pts=pts, duration=duration, native=native)
+
 
 class Maker(ABC):
     """Draws the labels of one source. Frames come in order; some may be left out."""
@@ -129,9 +90,17 @@ class Maker(ABC):
         self.object_id = object_id
         self.scene = scene
 
+    def survey(self) -> None:
+        """Called once before the first step: the time to go through `scene.frames()`."""
+        return
+
     @abstractmethod
     def step(self, frame: Frame, prompts: Sequence[Prompt] = ()) -> Labels:
         """Labels (H, W) of the frame, read-only; the same array again while nothing changes."""
+
+    def tracks(self) -> tuple[Track, ...]:
+        """What it knows of each object that it followed, after `survey`."""
+        return ()
 
     @property
     def why_empty(self) -> str:
@@ -151,7 +120,7 @@ class MakerSpec:
     "module:class, imported when used"
     summary: str
     needs_pixels: bool
-    "False = the timing of the frames is enough"
+    "whether `step` is given frames with their pictures; False = their timing is enough"
 
 
 MAKERS: dict[str, MakerSpec] = {
@@ -162,6 +131,11 @@ MAKERS: dict[str, MakerSpec] = {
     ),
     "box": MakerSpec(where="cleanplate.mask.shapes:BoxMaker", summary="a rectangle", needs_pixels=False),
     "polygon": MakerSpec(where="cleanplate.mask.shapes:PolygonMaker", summary="a polygon", needs_pixels=False),
+    "hints": MakerSpec(
+        where="cleanplate.mask.from_hints:HintMaker",
+        summary="objects that were clicked at, boxed, or masked on one frame, followed from there",
+        needs_pixels=True,
+    ),
 }
 
 
@@ -184,6 +158,10 @@ def open_parts(sources: Sequence[MaskSource], scene: Scene) -> list[Part]:
     try:
         for number, source in enumerate(sources, start=1):
             _check_span(source, scene.timeline)
+            if source.kind not in MAKERS:
+                raise UsageError(f"there is nothing that finds '{source.kind}'; see cleanplate mask --help")
+            if MAKERS[source.kind].needs_pixels and (scene.video is None or scene.work is None):
+                raise UsageError(f"'{source}' is found by looking at the video's pictures, but only its timing is here")
             module, _, name = MAKERS[source.kind].where.partition(":")
             parts.append(Part(source, getattr(import_module(module), name)(source, number, scene)))
     except BaseException:
@@ -197,21 +175,27 @@ def close_parts(parts: Sequence[Part]) -> None:
         part.maker.close()
 
 
-def union(parts: Sequence[Part], scene: Scene) -> Iterator[tuple[int, int, Labels]]:
-    """(index, pts, labels) of every frame; `labels` is the same read-only array while nothing changes."""
+def union(parts: Sequence[Part], scene: Scene, *, has_pixels: bool = False) -> Generator[tuple[Frame, Labels]]:
+    """Every frame and its labels (H, W), the same read-only array while nothing changes.
+
+    `has_pixels`: what comes after looks at the frames' pictures, even if no maker does.
+    """
     nothing = np.zeros((scene.info.height_px, scene.info.width_px), np.uint8)
     nothing.flags.writeable = False
     before: list[Labels] | None = None
     labels = nothing
-    for index, ((pts, duration), time) in enumerate(zip(scene.timestamps, scene.timeline.starts, strict=True)):
-        frame = Frame(index=index, pts=pts, duration=duration, native=None)
-        now = [_labels_at(part, frame, time, nothing) for part in parts]
-        if before is None or any(a is not b for a, b in zip(now, before, strict=True)):
-            for part, drawn in zip(parts, now, strict=True):
-                part.has_marked = part.has_marked or (drawn is not nothing and bool(drawn.any()))
-            labels = _overlay([drawn for drawn in now if drawn is not nothing] or [nothing])
-            before = now
-        yield index, pts, labels
+    for part in parts:
+        part.maker.survey()
+    needs_pixels = has_pixels or any(MAKERS[part.source.kind].needs_pixels for part in parts)
+    with closing(scene.frames(needs_pixels)) as frames:
+        for frame, time in zip(frames, scene.timeline.starts, strict=True):
+            now = [_labels_at(part, frame, time, nothing) for part in parts]
+            if before is None or any(a is not b for a, b in zip(now, before, strict=True)):
+                for part, drawn in zip(parts, now, strict=True):
+                    part.has_marked = part.has_marked or (drawn is not nothing and bool(drawn.any()))
+                labels = _overlay([drawn for drawn in now if drawn is not nothing] or [nothing])
+                before = now
+            yield frame, labels
 
 
 def combine(
@@ -225,8 +209,9 @@ def combine(
     scene = Scene(info=info, timestamps=timestamps, invert=invert, warn=warn)
     parts = open_parts(sources, scene)
     try:
-        with closing(union(parts, scene)) as frames:  # type: ignore[type-var]
-            yield from frames
+        with closing(union(parts, scene)) as frames:
+            for frame, labels in frames:
+                yield frame.index, frame.pts, labels
     finally:
         close_parts(parts)
 

@@ -15,7 +15,8 @@ import numpy as np
 from cleanplate.base.arrays import shared_box
 from cleanplate.base.errors import MaskError
 from cleanplate.base.types import Frame, Labels, Prompt
-from cleanplate.mask.maker import Maker, MaskSource, Points, Scene
+from cleanplate.mask.maker import Maker, Scene
+from cleanplate.mask.source import MaskSource, Points
 
 
 class _ShapeMaker(Maker):

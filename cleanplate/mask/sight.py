@@ -14,7 +14,8 @@ from cleanplate.base.arrays import bounding_box, grow_box
 from cleanplate.base.types import Image, Labels
 from cleanplate.mask.edges import Guide, dot
 
-_WORK_AREA_PX = 432 * 240
+WORK_PX = 432 * 240
+"samples of a frame at working size"
 _RADII_PX, _EPS = (10, 7, 5, 3), 2.0  # of the guided filter: px at working size, Lab units squared
 _WINDOWS = 25  # squared radii that an object must cover for that window
 _EDGE_RADIUS_PX = 3  # of the one that draws borders at full size, px at working size
@@ -59,10 +60,10 @@ def gray_of(small: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
-def shrink(image: Image) -> NDArray[np.uint8]:
-    """The frame (H, W, 3) at working size, 8 bit."""
+def shrink(image: Image, work_px: int = WORK_PX) -> NDArray[np.uint8]:
+    """The frame (H, W, 3) at working size, 8 bit; as it is if that is larger."""
     height, width = image.shape[:2]
-    scale = min(1.0, (_WORK_AREA_PX / (height * width)) ** 0.5)
+    scale = min(1.0, (work_px / (height * width)) ** 0.5)
     size = max(round(width * scale), 1), max(round(height * scale), 1)
     small = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
     return np.asarray(small // 257 if image.dtype == np.uint16 else small, np.uint8)

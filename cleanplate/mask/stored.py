@@ -12,7 +12,8 @@ import shutil
 import tempfile
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -24,8 +25,10 @@ import numpy as np
 from cleanplate.base.arrays import hole_groups
 from cleanplate.base.errors import MaskError, MediaError, UsageError
 from cleanplate.base.report import Progress, Watch
-from cleanplate.base.types import Labels, VideoInfo
-from cleanplate.mask.maker import MaskSource, Part, Scene, Timestamps, Warn, close_parts, open_parts, union
+from cleanplate.base.tracks import Track
+from cleanplate.base.types import Frame, Labels, VideoInfo
+from cleanplate.mask.maker import Part, Scene, Timestamps, Warn, close_parts, open_parts, union
+from cleanplate.mask.source import MaskSource
 from cleanplate.mask.stored_format import (
     INDEX_NAME,
     PICTURE_NAME,
@@ -46,9 +49,13 @@ _PART_NAME = f"{INDEX_NAME}.part"
 class StoredMasks:
     """The masks of one video, read by time. Pictures are read when asked for; the last few are kept."""
 
-    def __init__(self, folder: Path) -> None:
-        """Reads the index. Raises `MaskError` for a folder without sound stored masks."""
+    def __init__(self, folder: Path, *, may_be_mended: bool = False) -> None:
+        """Reads the index. Raises `MaskError` for a folder without sound stored masks.
+
+        `may_be_mended`: pictures that were edited since are taken as they are now.
+        """
         self.folder = folder
+        self._may_be_mended = may_be_mended
         self._index = read_index(folder)
         self._times = [span.pts for span in self._index.spans]
         self._cache: OrderedDict[int, Labels] = OrderedDict()
@@ -79,6 +86,16 @@ class StoredMasks:
         """Who marked what, as it was typed."""
         return self._index.sources
 
+    @property
+    def objects(self) -> tuple[int, ...]:
+        """The labels in use."""
+        return self._index.objects
+
+    @property
+    def tracks(self) -> tuple[Track, ...]:
+        """Of the objects that were followed."""
+        return self._index.tracks
+
     def check_video(self, info: VideoInfo) -> None:
         """Raises `MaskError` if the masks were made for a picture of another size, or by another clock."""
         again = "make them for this video with: cleanplate mask"
@@ -105,7 +122,7 @@ class StoredMasks:
         span = self.spans[n]
         labels = self.read(span)
         is_same = hole_groups(labels != 0) == span.boxes_xyxy and int(np.count_nonzero(labels)) == span.hole_px
-        if span.file is not None and not is_same:
+        if span.file is not None and not is_same and not self._may_be_mended:
             raise MaskError(
                 f"'{self.folder / span.file}' was changed since it was written; to use mended masks, "
                 f"make stored masks of them: cleanplate mask VIDEO --mask '{self.folder}' -o NEW_FOLDER"
@@ -203,7 +220,7 @@ class LabelWriter:
         self._spans.append(span)
         return span
 
-    def close(self) -> StoredIndex:
+    def close(self, tracks: tuple[Track, ...] = ()) -> StoredIndex:
         """Puts everything in place, instead of masks stored there before; from now on the folder holds these."""
         index = StoredIndex(
             width_px=self._info.width_px,
@@ -213,6 +230,7 @@ class LabelWriter:
             objects=tuple(sorted(self._objects)),
             sources=self._sources,
             spans=tuple(self._spans),
+            tracks=tracks,
         )
         try:
             part = self.folder / _PART_NAME
@@ -259,6 +277,8 @@ class MaskSummary:
     objects: tuple[int, ...]
     span_count: int
     "times the labels changed, and the start"
+    tracks: tuple[Track, ...] = ()
+    "of the objects that were followed"
 
 
 def make_masks(
@@ -268,31 +288,40 @@ def make_masks(
     folder: Path,
     *,
     invert: bool = False,
+    video: Iterable[Frame] | None = None,
     warn: Warn,
     watch: Watch | None = None,
 ) -> MaskSummary:
     """The mask pass: the union of all sources over the video, stored in `folder`.
 
-    `timestamps`: (pts, duration) of each frame in order of showing. `warn` is called with a sentence for each thing
-    that was repaired. Raises `MaskError` for masks that do not fit, cover nothing, or leave nothing to fill from; then
+    `timestamps`: (pts, duration) of each frame in order of showing. `video`: the frames with their pictures, to go
+    through several times, for makers that look at them. `warn` is called with a sentence for each thing that was
+    repaired. Raises `MaskError` for masks that do not fit, cover nothing, or leave nothing to fill from; then
     nothing is left in the folder.
     """
     for source in sources:
-        if source.path is not None and source.path.resolve() == folder.resolve():
+        is_mended = bool(source.hints)  # what is mended may take the place of what it was
+        if source.path is not None and source.path.resolve() == folder.resolve() and not is_mended:
             raise UsageError(f"the masks would be written over '{folder}', where they come from; give a new folder")
-    scene = Scene(info=info, timestamps=timestamps, invert=invert, warn=warn)
-    parts = open_parts(sources, scene)
-    try:
-        with LabelWriter(folder, info, sources) as writer:
+    with (
+        LabelWriter(folder, info, sources) as writer,
+        tempfile.TemporaryDirectory(prefix=_WORK_PREFIX, dir=folder) as work,
+    ):
+        scene = Scene(
+            info=info, timestamps=timestamps, invert=invert, video=video, work=Path(work), warn=warn, watch=watch
+        )
+        parts = open_parts(sources, scene)
+        try:
             holes = []
-            for number, pts, labels in union(parts, scene):
-                holes.append(writer.add(number, pts, labels).hole_px)
-                if watch is not None:
-                    watch(Progress(stage="mask", done=number + 1, total=len(timestamps)))
+            with closing(union(parts, scene)) as frames:
+                for frame, labels in frames:
+                    holes.append(writer.add(frame.index, frame.pts, labels).hole_px)
+                    if watch is not None:
+                        watch(Progress(stage="mask", done=frame.index + 1, total=len(timestamps)))
             _check_cover(parts, holes, info, warn)
-            index = writer.close()
-    finally:
-        close_parts(parts)
+            index = writer.close(tuple(track for part in parts for track in part.maker.tracks()))
+        finally:
+            close_parts(parts)
     return MaskSummary(
         folder=folder,
         frame_count=len(holes),
@@ -300,6 +329,7 @@ def make_masks(
         hole_share=sum(holes) / (len(holes) * info.width_px * info.height_px),
         objects=index.objects,
         span_count=len(index.spans),
+        tracks=index.tracks,
     )
 
 

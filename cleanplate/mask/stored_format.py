@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from cleanplate.base.errors import MaskError
+from cleanplate.base.tracks import Lost, Marked, Track
 from cleanplate.base.types import Box, Labels
 from cleanplate.mask.stored_pictures import MAX_PIXELS
 
@@ -68,6 +69,8 @@ class StoredIndex:
     sources: tuple[str, ...]
     "who marked what, as it was typed: number k, counted from 1, drew label k unless it carried labels of its own"
     spans: tuple[LabelSpan, ...]
+    tracks: tuple[Track, ...] = ()
+    "of the objects that were followed: where they were marked, how sure each frame is, where they were lost"
 
     def to_json(self) -> str:
         facts = {**asdict(self), "time_base": str(self.time_base)}
@@ -126,6 +129,31 @@ def _checked(facts: dict[str, Any]) -> StoredIndex:
         objects=tuple(_bounded(label, "objects", 1, 255) for label in facts["objects"]),
         sources=tuple(str(source) for source in facts["sources"]),
         spans=spans,
+        tracks=tuple(_checked_track(track, frame_count) for track in facts.get("tracks", ())),
+    )
+
+
+def _checked_track(track: dict[str, Any], frame_count: int) -> Track:
+    confidence = tuple(None if share is None else float(share) for share in track["confidence"])
+    if len(confidence) != frame_count or not all(share is None or 0 <= share <= 1 for share in confidence):
+        raise ValueError("the confidence of a track")
+    return Track(
+        object_id=_whole(track, "object_id", 1, 255),
+        name=str(track["name"]),
+        tracker=str(track["tracker"]),
+        marked=tuple(
+            Marked(frame=_whole(at, "frame", 0, frame_count - 1), said=str(at["said"])) for at in track["marked"]
+        ),
+        confidence=confidence,
+        lost=tuple(
+            Lost(
+                first=_whole(span, "first", 0, frame_count),
+                stop=_whole(span, "stop", 0, frame_count),
+                start_s=float(span["start_s"]),
+                stop_s=float(span["stop_s"]),
+            )
+            for span in track["lost"]
+        ),
     )
 
 
@@ -181,7 +209,7 @@ def label_png(labels: Labels) -> bytes:
     )
 
 
-def _palette() -> bytes:
+def palette() -> bytes:
     """Black, then 255 colours far from their neighbours: hues a golden angle apart."""
     colors = bytearray(3)
     for label in range(1, 256):
@@ -190,4 +218,4 @@ def _palette() -> bytes:
     return bytes(colors)
 
 
-_PALETTE = _palette()
+_PALETTE = palette()

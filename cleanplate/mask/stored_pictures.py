@@ -155,7 +155,8 @@ class VideoPictures:
     def _as_picture(self, frame: av.VideoFrame) -> Picture:
         if frame.is_corrupt:
             raise self._broken()
-        return _picture(frame, "video")
+        is_png = self._stream.codec_context.name == "png"  # a label video: its palette's indices are what counts
+        return _picture(frame, "png" if is_png else "video")
 
     def _broken(self) -> MaskError:
         return MaskError(f"the mask video {self.path} is damaged; write the mask video anew")
@@ -181,7 +182,8 @@ def _open(path: Path) -> tuple[av.container.InputContainer, av.video.stream.Vide
         raise MaskError(
             f"the mask {path} has no video stream of at most {MAX_PIXELS // 2**20} million pixels; give another file"
         )
-    streams[0].codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+    is_png = streams[0].codec_context.name == "png"
+    streams[0].codec_context.options = {"max_pixels": str(MAX_PIXELS), **(_STRICT if is_png else {})}
     return container, streams[0]
 
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, ClassVar, Literal
@@ -28,6 +28,7 @@ from cleanplate.base.errors import MaskError, UsageError
 from cleanplate.base.hub import HUB
 from cleanplate.base.options import fill_options
 from cleanplate.base.types import Image, Labels, Prompt
+from cleanplate.mask.sight import WORK_PX
 from cleanplate.motion.estimator import ITERATIONS, check_estimator
 
 PromptKind = Literal["hole", "box", "points", "words"]
@@ -72,6 +73,8 @@ class Tracker(ABC):
     "a frozen dataclass: every knob, its default and its unit"
     look_ahead_frames: ClassVar[int] = 0
     "frames it wants to see after the one it is asked about"
+    work_px: ClassVar[int] = WORK_PX
+    "samples of the pictures on which it works best: larger ones are made small before it sees them"
     prompt_kinds: ClassVar[frozenset[PromptKind]] = frozenset({"hole"})
     "what it can start from; a hole is a must"
 
@@ -142,20 +145,26 @@ def tracker_spec(name: str) -> TrackerSpec:
     return TRACKERS[name]
 
 
+def tracker_class(name: str) -> type[Tracker]:
+    """The class of the table's row. Raises as `make_tracker` does."""
+    module, _, attribute = tracker_spec(name).where.partition(":")
+    found: type[Tracker] = getattr(import_module(module), attribute)
+    return found
+
+
 def make_tracker(name: str, options: Mapping[str, Any] | None = None, device: str = "cpu") -> Tracker:
     """A tracker ready for its first frame.
 
     Raises `UsageError` for an unknown tracker or option, `MissingExtraError` or `MissingWeightsError` for what is not
     installed.
     """
-    module, _, attribute = tracker_spec(name).where.partition(":")
-    found: type[Tracker] = getattr(import_module(module), attribute)
+    found = tracker_class(name)
     return found(fill_options(found.Options, options or {}, f"tracker '{name}'"), device)
 
 
 def track(
     tracker: Tracker, frames: Iterable[tuple[int, Image]], prompts: Iterable[Prompt]
-) -> Iterator[tuple[int, Tracked]]:
+) -> Generator[tuple[int, Tracked]]:
     """Run a tracker over (index, image) pairs: (index, Tracked) of each, in order, as the frames come in.
 
     A prompt holds from the frame of its index on. It names a new object, or sets right one that is there; the others

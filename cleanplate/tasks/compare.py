@@ -7,16 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from cleanplate.base.color import from_rgb
 from cleanplate.base.errors import MediaError, UsageError
 from cleanplate.base.names import refuse_inputs
-from cleanplate.base.pixels import PIXEL_FORMATS, stored_layout, yuv_matrix
 from cleanplate.base.report import Progress, Watch
 from cleanplate.base.settings import Encode
-from cleanplate.base.types import Planes, VideoInfo
 from cleanplate.decode.reader import VideoReader, open_video
 from cleanplate.save.writer import VideoWriter, check_output
 from cleanplate.tasks.sheet import check_picture, eight_bit, write_sheet
+from cleanplate.tasks.watchable import planes_of, watchable
 
 _DIFFERENCE_GAIN = 8
 "makes a difference of one level visible"
@@ -47,14 +45,12 @@ def compare(a: str | Path, b: str | Path, *, output: str | Path, watch: Watch | 
         refuse_inputs(written, (Path(a), Path(b)))
     with open_video(a) as left, open_video(b) as right:
         _check_sizes(left, right)
-        info = _side_by_side(left.info)
+        info = watchable(left.info, across=2)
         check_output(output, info, Encode())
         if output.suffix == "":
             raise UsageError(f"the comparison is a video, but '{output}' has no suffix; name it like compare.mp4")
         total = min(len(left.timestamps()), len(right.timestamps()))
         chosen = {(2 * n + 1) * total // (2 * _SHEET_ROWS) for n in range(_SHEET_ROWS)}
-        layout = stored_layout(PIXEL_FORMATS[info.pixel_format], info.color, info.height_px)
-        box = (0, 0, info.width_px, info.height_px)
         rows, names, count, largest = [], [], 0, 0
         frames_a, frames_b = iter(left), iter(right)
         with VideoWriter(output, info, Encode()) as writer:
@@ -64,8 +60,7 @@ def compare(a: str | Path, b: str | Path, *, output: str | Path, watch: Watch | 
                     pictures = [eight_bit(picture) for picture in pictures]
                 else:
                     pictures = [p if p.dtype == np.uint16 else p.astype(np.uint16) * 257 for p in pictures]
-                planes = from_rgb(np.concatenate(pictures, axis=1), box, layout, info.width_px, info.height_px)
-                writer.write(replace(one, native=Planes(arrays=planes, layout=layout)))
+                writer.write(replace(one, native=planes_of(np.concatenate(pictures, axis=1), info)))
                 if count in chosen:
                     seen_a, seen_b = eight_bit(pictures[0]), eight_bit(pictures[1])
                     apart = np.abs(seen_a.astype(np.int16) - seen_b)
@@ -94,20 +89,3 @@ def _check_sizes(a: VideoReader, b: VideoReader) -> None:
     size_a, size_b = (f"{reader.info.width_px}x{reader.info.height_px}" for reader in (a, b))
     if size_a != size_b:
         raise UsageError(f"'{a.info.path}' is {size_a}, but '{b.info.path}' is {size_b}; compare videos of one size")
-
-
-def _side_by_side(info: VideoInfo) -> VideoInfo:
-    """A's description for a picture twice as wide: upright H.264, 4:2:0 where the height is even, 8 or 10 bit."""
-    depth = 8 if info.bit_depth == 8 else 10
-    chroma = "444" if info.height_px % 2 else "420"  # 4:2:0 cannot hold an odd height
-    matrix = yuv_matrix(info.color, info.height_px)
-    return replace(
-        info,
-        width_px=2 * info.width_px,
-        rotation_deg=0,
-        is_flipped=False,
-        bit_depth=depth,
-        pixel_format=f"yuv{chroma}p" if depth == 8 else f"yuv{chroma}p10le",
-        codec="h264",
-        color=replace(info.color, matrix=matrix, full_range=False, chroma_location="left"),
-    )

@@ -6,8 +6,11 @@ forecast = plan("in.mp4", mask="mask.png")
 from __future__ import annotations
 
 import tempfile
+import time
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Unpack
 
 from cleanplate.base.options import with_choices
 from cleanplate.base.plan import Forecast
@@ -17,20 +20,15 @@ from cleanplate.base.when import parse_limits
 from cleanplate.decode.reader import open_video
 from cleanplate.forecast import forecast
 from cleanplate.mask.stored import StoredMasks
-from cleanplate.mask.stored import make_masks as store_masks
 from cleanplate.paint.engine import engine_options
 from cleanplate.save.writer import encoder_for
-from cleanplate.tasks.remove import Boxes, Paths, Polygons, mask_sources
+from cleanplate.tasks.marks import Marks, mask_pass
 
 
 def plan(
     video: str | Path,
     *,
     output: str | Path | None = None,
-    mask: Paths = (),
-    box: Boxes = (),
-    polygon: Polygons = (),
-    invert: bool = False,
     engine: str = "flowfill",
     quality: str | None = None,
     invent: str | None = None,
@@ -44,6 +42,7 @@ def plan(
     memory_bytes: int | None = None,
     workers: int = 1,
     watch: Watch | None = None,
+    **marks: Unpack[Marks],
 ) -> Forecast:
     """The forecast for `remove` with the same arguments. The masks are made for it, in a temporary folder.
 
@@ -53,10 +52,11 @@ def plan(
     options = with_choices(None, quality=quality, invent=invent)
     engine_options(engine, options)
     exact = None if rate is None else Fraction(rate)
-    sources = mask_sources(mask, box, polygon)
+    begin = time.perf_counter()
     with open_video(video, exact) as reader, tempfile.TemporaryDirectory() as folder:
-        masks, times = Path(folder), reader.timestamps()
-        store_masks(sources, reader.info, times, masks, invert=invert, warn=lambda _: None, watch=watch)
+        masks = Path(folder)
+        mask_pass(reader, masks, marks, watch=watch)
+        spent_s = time.perf_counter() - begin
         job = Job(
             video=video,
             masks=masks,
@@ -71,4 +71,5 @@ def plan(
             memory_bytes=memory_bytes,
             workers=workers,
         )
-        return forecast(job, reader.info, StoredMasks(masks), encoder_for(job.output, reader.info, job.encode))
+        expected = forecast(job, reader.info, StoredMasks(masks), encoder_for(job.output, reader.info, job.encode))
+    return replace(expected, seconds=round(expected.seconds + spent_s, 1)) if spent_s > 1 else expected

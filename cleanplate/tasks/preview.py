@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -19,11 +19,11 @@ from cleanplate.base.report import Progress, StageClock, Watch
 from cleanplate.base.settings import check_grow, feather_for
 from cleanplate.base.when import parse_limits
 from cleanplate.decode.reader import open_video
-from cleanplate.mask.stored import StoredMasks, make_masks
+from cleanplate.mask.stored import StoredMasks
 from cleanplate.paint.engine import engine_options, engine_spec, make_engine
 from cleanplate.paste import paste
 from cleanplate.pieces import Held, hold, paint_piece
-from cleanplate.tasks.remove import Boxes, Paths, Polygons, mask_sources
+from cleanplate.tasks.marks import Marks, mask_pass, sources_of
 from cleanplate.tasks.sheet import check_picture, eight_bit, write_sheet
 
 _HOLE_RGB = (255, 64, 64)
@@ -33,10 +33,6 @@ def preview(
     video: str | Path,
     *,
     output: str | Path,
-    mask: Paths = (),
-    box: Boxes = (),
-    polygon: Polygons = (),
-    invert: bool = False,
     engine: str = "flowfill",
     quality: str | None = None,
     invent: str | None = None,
@@ -49,6 +45,7 @@ def preview(
     rate: Fraction | int | None = None,
     warn: Callable[[str], None] | None = None,
     watch: Watch | None = None,
+    **marks: Unpack[Marks],
 ) -> list[int]:
     """Write a PNG with a row for each of `count` frames: the frame, its hole, the result. Returns their indices.
 
@@ -64,14 +61,13 @@ def preview(
     feather_px = feather_for(feather_px, grow_px)
     check_grow(grow_px, feather_px)
     within = parse_limits(start, stop)
-    sources = mask_sources(mask, box, polygon)
-    refuse_inputs(Path(output), [Path(video), *(source.path for source in sources if source.path is not None)])
+    sources = sources_of(marks)
+    refuse_inputs(Path(output), [Path(video), *(path for source in sources for path in source.paths)])
     rows, names, chosen = [], [], []
     with open_video(video, None if rate is None else Fraction(rate)) as reader, tempfile.TemporaryDirectory() as folder:
-        times = reader.timestamps()
-        make_masks(sources, reader.info, times, Path(folder), invert=invert, warn=warn or (lambda _: None), watch=watch)
+        mask_pass(reader, Path(folder), marks, warn=warn or (lambda _: None), watch=watch)
         stored = StoredMasks(Path(folder))
-        holed = [pts for pts, _ in times if not stored.is_empty(pts)]
+        holed = [pts for pts, _ in reader.timestamps() if not stored.is_empty(pts)]
         wanted = _spread([pts for pts in holed if within is None or stored.seconds(pts) in within], count)
         if not wanted:
             raise MaskError(f"no frame with a hole lies in the time span {within}; change --start or --stop")

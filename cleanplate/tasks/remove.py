@@ -9,38 +9,29 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from cleanplate.base.names import refuse_inputs
 from cleanplate.base.options import with_choices
 from cleanplate.base.report import Report, StageClock, Watch
 from cleanplate.base.settings import Encode, Job, feather_for
-from cleanplate.base.types import Box
 from cleanplate.base.when import parse_limits
 from cleanplate.chain import MaskPass, run
 from cleanplate.decode.reader import VideoReader, open_video
 from cleanplate.journal.facts import Facts, fingerprint, job_facts
 from cleanplate.journal.folder import JobFolder
-from cleanplate.mask.maker import MaskSource, Points
-from cleanplate.mask.stored import MaskSummary
-from cleanplate.mask.stored import make_masks as store_masks
+from cleanplate.mask.source import MaskSource
+from cleanplate.mask.stored import StoredMasks
 from cleanplate.paint.engine import engine_options
 from cleanplate.save.origin import check_origin_map
 from cleanplate.save.writer import check_output
-
-Paths = str | Path | Sequence[str | Path]
-Boxes = str | Box | Sequence[str | Box]
-Polygons = str | Points | Sequence[str | Points]
+from cleanplate.tasks.marks import Marks, mask_pass, refuse_lost, sources_of
 
 
 def remove(
     video: str | Path,
     *,
     output: str | Path,
-    mask: Paths = (),
-    box: Boxes = (),
-    polygon: Polygons = (),
-    invert: bool = False,
     engine: str = "flowfill",
     quality: str | None = None,
     invent: str | None = None,
@@ -60,13 +51,15 @@ def remove(
     origin_map: str | Path | None = None,
     workers: int = 1,
     fresh: bool = False,
+    strict: bool = False,
     watch: Watch | None = None,
+    **marks: Unpack[Marks],
 ) -> Report:
     """Paint what the masks cover, everywhere else leave the video as it is, and prove it.
 
     video: a file or a folder of images; output: a file, or a folder of PNGs if the name has no suffix.
-    mask: pictures, folders or videos of masks; box: (x0, y0, x1, y1); polygon: ((x, y), ...); each one or several, also
-    as text with the time it holds: "mask.png@00:03-00:07". invert: masks from files mark what is to stay.
+    marks: what to remove, mask="mask.png", box=(x0, y0, x1, y1), click=(x, y) and more: see `Marks`. strict: give up if
+    what is followed is lost for a while, where else that is a warning.
     quality: "fast", "balanced" or "best"; invent: "smooth" or "exemplar", what is painted where no frame shows what is
     there; for engines with these options; None = theirs.
     device: where networks run, "auto", "cpu", "cuda", "cuda:N" or "mps".
@@ -98,9 +91,9 @@ def remove(
         workers=workers,
     )
     ready = engine_options(engine, job.options)
-    sources = mask_sources(mask, box, polygon)
-    refuse_inputs(output, [source.path for source in sources if source.path is not None])
-    removed = [f"all but {source}" if invert and source.path else str(source) for source in sources]
+    sources, invert = sources_of(marks), marks.get("invert", False)
+    refuse_inputs(output, [path for source in sources for path in source.paths])
+    removed = [f"all but {source}" if invert and source.kind == "file" else str(source) for source in sources]
     with open_video(job.video, job.rate) as reader:
         check_output(output, reader.info, job.encode)  # before any work is done
         if job.origin_map is not None:
@@ -109,77 +102,30 @@ def remove(
             folder.claim(job_facts(job, ready, _mask_facts(sources, removed)))
             made = MaskPass(clock=StageClock(), removed=removed, folder=folder)
             with made.clock.time("mask"):
-                made.warnings.extend(_masks_in(folder, sources, reader, invert, watch))
+                made.warnings.extend(_masks_in(folder, reader, marks, watch))
+            if strict:
+                refuse_lost(StoredMasks(folder.masks).tracks)
             return run(replace(job, masks=folder.masks), watch, made)
 
 
-def _masks_in(
-    folder: JobFolder, sources: Sequence[MaskSource], reader: VideoReader, invert: bool, watch: Watch | None
-) -> list[str]:
+def _masks_in(folder: JobFolder, reader: VideoReader, marks: Marks, watch: Watch | None) -> list[str]:
     """The mask pass, unless an earlier run has done it. Returns the sentences about what had to be repaired."""
     before = folder.stored_masks()
     if before is not None:
         return before
     warnings: list[str] = []
-    times = reader.timestamps()
-    store_masks(sources, reader.info, times, folder.masks, invert=invert, warn=warnings.append, watch=watch)
+    mask_pass(reader, folder.masks, marks, warn=warnings.append, watch=watch)
     folder.seal_masks(warnings)
     return warnings
-
-
-def make_masks(
-    video: str | Path,
-    *,
-    output: str | Path,
-    mask: Paths = (),
-    box: Boxes = (),
-    polygon: Polygons = (),
-    invert: bool = False,
-    rate: Fraction | int | None = None,
-    watch: Watch | None = None,
-) -> tuple[MaskSummary, list[str]]:
-    """The mask pass alone: stored masks in the folder `output`, and the sentences about what had to be repaired.
-
-    `Job(masks=...)` takes the folder, and so does `mask=` of `remove`.
-    """
-    output = Path(output)
-    warnings: list[str] = []
-    sources = mask_sources(mask, box, polygon)
-    with open_video(video, None if rate is None else Fraction(rate)) as reader:
-        times = reader.timestamps()
-        summary = store_masks(sources, reader.info, times, output, invert=invert, warn=warnings.append, watch=watch)
-    return summary, warnings
 
 
 def _mask_facts(sources: Sequence[MaskSource], removed: Sequence[str]) -> Facts:
     """What the masks are made of."""
     facts = {"what is to be removed": "; ".join(removed)}
     for source in sources:
-        if source.path is not None and source.path.exists():  # the mask pass says what it misses
-            facts[f"the mask '{source.path}'"] = fingerprint(source.path)
+        if source.hints:
+            facts |= {"--tracker": source.tracker, "--segmenter": source.segmenter}
+        for path in source.paths:
+            if path.exists():  # the mask pass says what it misses
+                facts[f"the mask '{path}'"] = fingerprint(path)
     return facts
-
-
-def mask_sources(mask: Paths, box: Boxes, polygon: Polygons) -> list[MaskSource]:
-    """The masks as the mask stage takes them. Raises `UsageError` for text or numbers that are none."""
-    paths = [mask] if isinstance(mask, str | Path) else mask
-    sources = [MaskSource.parse_file(str(path)) for path in paths]
-    for one in _several(box, depth=1):
-        text = one if isinstance(one, str) else ",".join(map(str, one))
-        sources.append(MaskSource.parse_box(text))
-    for one in _several(polygon, depth=2):
-        text = one if isinstance(one, str) else " ".join(",".join(map(str, point)) for point in one)
-        sources.append(MaskSource.parse_polygon(text))
-    return sources
-
-
-def _several(given: Any, depth: int) -> list[Any]:
-    """A list of shapes from one shape or several; a shape is text, or numbers nested `depth` deep."""
-    if isinstance(given, str):
-        return [given]
-    inner = given
-    for _ in range(depth):
-        if isinstance(inner, str) or not len(inner):
-            return list(given)
-        inner = inner[0]
-    return [given] if isinstance(inner, int | float) else list(given)

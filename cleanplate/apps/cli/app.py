@@ -14,6 +14,7 @@ from rich.text import Text
 
 from cleanplate.apps.cli import bench, facts, look, measure, screen, weights, work
 from cleanplate.apps.cli.main import NOTHING_WRITTEN, STOPPED
+from cleanplate.apps.cli.marks import grouped
 from cleanplate.base.errors import CleanplateError
 from cleanplate.base.threads import is_any_left
 
@@ -89,7 +90,9 @@ def run(arguments: Sequence[str] | None) -> None:
     given = list(sys.argv[1:] if arguments is None else arguments)
     is_debug = "--debug" in given
     try:
-        code = app([word for word in given if word != "--debug"], prog_name="cleanplate", standalone_mode=False)
+        code = app(
+            grouped([word for word in given if word != "--debug"]), prog_name="cleanplate", standalone_mode=False
+        )
         if code == STOPPED:  # how newer typers hand on a KeyboardInterrupt
             raise KeyboardInterrupt
     except _WordsError as error:

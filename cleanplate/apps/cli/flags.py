@@ -13,7 +13,6 @@ from cleanplate.base.errors import UsageError
 
 _Number = TypeVar("_Number", int, float)
 
-_MASKS = "What to remove (several may be given, each with a time like @00:03-00:07)"
 _PAINT = "Painting"
 _ENCODE = "Encoding"
 
@@ -23,19 +22,6 @@ Output = Annotated[
     typer.Option(
         "--output", "-o", help="Where the result goes; without a suffix: a folder of PNGs.", show_default=False
     ),
-]
-Mask = Annotated[
-    list[str] | None,
-    typer.Option("--mask", "-m", help="A picture, a folder or a video; white = remove.", rich_help_panel=_MASKS),
-]
-Boxes = Annotated[
-    list[str] | None, typer.Option("--box", help="x0,y0,x1,y1 in pixels, half-open.", rich_help_panel=_MASKS)
-]
-Polygons = Annotated[
-    list[str] | None, typer.Option("--polygon", help='Corners like "10,10 90,10 50,60".', rich_help_panel=_MASKS)
-]
-Invert = Annotated[
-    bool, typer.Option("--invert", help="Masks from files mark what is to stay.", rich_help_panel=_MASKS)
 ]
 Engine = Annotated[str, typer.Option("--engine", "-e", help="See `cleanplate engines`.", rich_help_panel=_PAINT)]
 EngineOptions = Annotated[
@@ -132,6 +118,9 @@ OriginMap = Annotated[
 ]
 ScoreCrf = Annotated[
     float | None, typer.Option("--crf", help="Score again after x264 at this quality, 0 (best) to 51.")
+]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Give up (exit code 1) if what is followed is lost for a while.")
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the report as JSON, nothing else.")]

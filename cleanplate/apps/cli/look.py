@@ -8,18 +8,18 @@ from typing import Annotated
 import typer
 
 from cleanplate.apps.cli import flags, screen
+from cleanplate.apps.cli.marks import marked
 from cleanplate.paint.engine import engine_class
 from cleanplate.tasks import compare as compare_task
 from cleanplate.tasks import preview as preview_task
+from cleanplate.tasks.marks import Marks
 
 
+@marked
 def preview(
     video: flags.Video,
     output: Annotated[Path, typer.Option("--output", "-o", help="The PNG to write.", show_default=False)],
-    mask: flags.Mask = None,
-    box: flags.Boxes = None,
-    polygon: flags.Polygons = None,
-    invert: flags.Invert = False,
+    marks: Marks,
     engine: flags.Engine = "flowfill",
     quality: flags.Quality = None,
     invent: flags.Invent = None,
@@ -38,10 +38,7 @@ def preview(
         chosen = preview_task.preview(
             video,
             output=output,
-            mask=mask or (),
-            box=box or (),
-            polygon=polygon or (),
-            invert=invert,
+            **marks,
             engine=engine,
             quality=quality,
             invent=invent,

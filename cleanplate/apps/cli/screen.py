@@ -24,6 +24,7 @@ from rich.text import Text
 
 from cleanplate.base.plan import Forecast
 from cleanplate.base.report import Progress, Report, Watch, report_path
+from cleanplate.base.tracks import Track
 from cleanplate.base.words import counted
 
 if TYPE_CHECKING:
@@ -81,6 +82,8 @@ def show_report(report: Report) -> None:
     if report.looks:
         places = (f"{look.seconds:.1f} s ({look.invented_share:.0%} invented)" for look in report.looks[:4])
         table.add_row("look at", ", ".join(places))
+    for track in report.tracks:
+        table.add_row("followed", Text(f"{track.title} {how_followed(track)}"))
     is_identical = report.untouched == "identical"
     table.add_row("untouched", Text(report.untouched, style="green" if is_identical else "bold red"))
     if report.verified is not None:
@@ -95,6 +98,13 @@ def show_report(report: Report) -> None:
     table.add_row("report", Text(str(report_path(report.job.output)), overflow="fold"))
     out.print(table)
     show_warnings(report.warnings)
+
+
+def how_followed(track: Track) -> str:
+    """In how many frames an object was found, how surely, and when not."""
+    lost = (f"{span.start_s:.2f}-{span.stop_s:.2f} s" for span in track.lost)
+    said = f"in {counted(track.found_frames, 'frame')}, confidence {track.mean_confidence:.2f}"
+    return said + (f", lost {', '.join(lost)}" if track.lost else "")
 
 
 def show_forecast(expected: Forecast) -> None:

@@ -10,23 +10,24 @@ from typing import Annotated
 import typer
 
 from cleanplate.apps.cli import flags, screen
+from cleanplate.apps.cli.marks import marked
 from cleanplate.base.options import with_choices
 from cleanplate.base.report import Report
 from cleanplate.base.settings import Encode, Job, feather_for, parse_memory
 from cleanplate.base.when import parse_limits
 from cleanplate.chain import run
 from cleanplate.paint.engine import engine_class
+from cleanplate.tasks import masks as masks_task
 from cleanplate.tasks import plan as plan_task
-from cleanplate.tasks import remove as task
+from cleanplate.tasks import remove as remove_task
+from cleanplate.tasks.marks import Marks, refuse_lost
 
 
+@marked
 def remove(
     video: flags.Video,
     output: flags.Output,
-    mask: flags.Mask = None,
-    box: flags.Boxes = None,
-    polygon: flags.Polygons = None,
-    invert: flags.Invert = False,
+    marks: Marks,
     engine: flags.Engine = "flowfill",
     quality: flags.Quality = None,
     invent: flags.Invent = None,
@@ -46,18 +47,16 @@ def remove(
     rate: flags.Rate = None,
     verify: flags.Verify = False,
     origin_map: flags.OriginMap = None,
+    strict: flags.Strict = False,
     quiet: flags.Quiet = False,
     as_json: flags.AsJson = False,
 ) -> None:
     """Take out what the masks cover; leave everything else as it is, and prove it."""
     with screen.progress_line(not quiet and not as_json) as watch:
-        report = task.remove(
+        report = remove_task.remove(
             video,
             output=output,
-            mask=mask or (),
-            box=box or (),
-            polygon=polygon or (),
-            invert=invert,
+            **marks,
             engine=engine,
             quality=quality,
             invent=invent,
@@ -77,6 +76,7 @@ def remove(
             origin_map=origin_map,
             workers=workers,
             fresh=fresh,
+            strict=strict,
             watch=watch,
         )
     _show(report, quiet, as_json)
@@ -135,28 +135,31 @@ def fill(
     _show(report, quiet, as_json)
 
 
+@marked
 def mask(
     video: flags.Video,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The folder to write.", show_default=False)],
-    mask: flags.Mask = None,
-    box: flags.Boxes = None,
-    polygon: flags.Polygons = None,
-    invert: flags.Invert = False,
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", help="The folder to write, or a label video, .mov.", show_default=False),
+    ],
+    marks: Marks,
+    preview: Annotated[
+        bool, typer.Option("--preview", help="Also write a video that shows the masks: NAME.preview.mp4.")
+    ] = False,
+    strict: flags.Strict = False,
     rate: flags.Rate = None,
     quiet: flags.Quiet = False,
     as_json: flags.AsJson = False,
 ) -> None:
     """The first pass alone: write what would be removed as stored masks, to look at, mend and fill later."""
     with screen.progress_line(not quiet and not as_json) as watch:
-        summary, warnings = task.make_masks(
+        summary, warnings = masks_task.make_masks(
             video,
             output=output,
-            mask=mask or (),
-            box=box or (),
-            polygon=polygon or (),
-            invert=invert,
             rate=flags.parse_rate(rate),
+            preview=preview,
             watch=watch,
+            **marks,
         )
     if as_json:
         facts = {**dataclasses.asdict(summary), "folder": str(output), "warnings": warnings}
@@ -166,18 +169,22 @@ def mask(
             f"{output}: {summary.holed_frames} of {summary.frame_count} frames have holes, "
             f"{summary.hole_share:.1%} of all samples"
         )
+        for track in summary.tracks:
+            screen.say(f"  {track.title}: {screen.how_followed(track)}")
+        if preview:
+            screen.say(f"  {masks_task.preview_path(output)}")
         screen.show_warnings(warnings)
+    if strict:
+        refuse_lost(summary.tracks)
 
 
+@marked
 def plan(
     video: flags.Video,
+    marks: Marks,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Where the result would go.", show_default="like the video")
     ] = None,
-    mask: flags.Mask = None,
-    box: flags.Boxes = None,
-    polygon: flags.Polygons = None,
-    invert: flags.Invert = False,
     engine: flags.Engine = "flowfill",
     quality: flags.Quality = None,
     invent: flags.Invent = None,
@@ -197,10 +204,7 @@ def plan(
         expected = plan_task.plan(
             video,
             output=output,
-            mask=mask or (),
-            box=box or (),
-            polygon=polygon or (),
-            invert=invert,
+            **marks,
             engine=engine,
             quality=quality,
             invent=invent,

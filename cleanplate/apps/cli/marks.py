@@ -1,0 +1,108 @@
+"""The flags that say what to remove, the same for every command that takes masks.
+
+    @marks.marked
+    def preview(video: flags.Video, marks: Marks, ...) -> None: ...      # --mask, --box, --click ... come as one
+
+`--object NAME` begins a group: marks behind it, up to the next one, are of the object of that name. The library that
+reads the command line does not keep the order of different flags, so `grouped` writes the name into each mark first.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from cleanplate.base.errors import UsageError
+
+_MASKS = "What to remove (several may be given, each with a time like @00:03-00:07)"
+_FOLLOW = "What to follow from one frame on (each with a time like @00:03.5; the first frame without)"
+
+
+def _option(name: str, text: str, panel: str, kind: Any = list[str] | None, shown: Any = None) -> Any:
+    names = (name, "-m") if name == "--mask" else (name,)
+    return Annotated[kind, typer.Option(*names, help=text, rich_help_panel=panel, show_default=shown)]
+
+
+_FLAGS: dict[str, Any] = {
+    "mask": _option("--mask", "A picture, a folder or a video; white = remove.", _MASKS),
+    "box": _option("--box", "x0,y0,x1,y1 in pixels, half-open.", _MASKS),
+    "polygon": _option("--polygon", 'Corners like "10,10 90,10 50,60".', _MASKS),
+    "invert": _option("--invert", "Masks from files mark what is to stay.", _MASKS, bool),
+    "click": _option("--click", "x,y@TIME: a point of what is to go.", _FOLLOW),
+    "keep_click": _option("--keep-click", "x,y@TIME: a point of what is to stay, beside a click.", _FOLLOW),
+    "track": _option("--track", "Follow --mask (one picture, file.png@TIME) and --box too.", _FOLLOW, bool),
+    "object": _option("--object", "Name of the object that the flags behind it are about.", _FOLLOW),
+    "fix": _option(
+        "--fix", "A mended mask of one frame, named by its number; what follows it is tracked again.", _FOLLOW
+    ),
+    "tracker": _option("--tracker", "flow, warp or hold.", _FOLLOW, str | None, "flow"),
+    "segmenter": _option(
+        "--segmenter", "What finds the object at a click or in a box.", _FOLLOW, str | None, "grabcut"
+    ),
+}
+_NAMED = ("--click", "--keep-click", "--box", "--mask", "-m")
+_OBJECT = "--object"
+
+
+def marked(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with the flags of all marks in the place of its argument `marks: Marks`."""
+
+    @wraps(command)
+    def with_marks(*words: Any, **given: Any) -> None:
+        found = {name: given.pop(name) for name in _FLAGS if name in given}
+        found.pop("object", None)  # `grouped` has written it into the others
+        command(*words, **given, marks={name: value for name, value in found.items() if value})
+
+    hints = get_type_hints(command, include_extras=True)
+    kept = [one.replace(annotation=hints[one.name]) for one in inspect.signature(command).parameters.values()]
+    place = next(n for n, one in enumerate(kept) if one.name == "marks")
+    flags = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.POSITIONAL_OR_KEYWORD,
+            annotation=kind,
+            default=False if kind.__origin__ is bool else None,
+        )
+        for name, kind in _FLAGS.items()
+    ]
+    parameters = [*kept[:place], *flags, *kept[place + 1 :]]
+    with_marks.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    with_marks.__annotations__ = {one.name: one.annotation for one in parameters}
+    return with_marks
+
+
+def grouped(words: Sequence[str]) -> list[str]:
+    """The command line with the name of its group in each mark: `--object dog --click 3,4` has `--click dog:3,4`.
+
+    Raises `UsageError` for a name that is none, and for a group without marks.
+    """
+    found: list[str] = []
+    name, marks, is_mark = "", 1, False
+    for n, word in enumerate(words):
+        flag, equals, value = word.partition("=")
+        if flag == _OBJECT or (n and words[n - 1] == _OBJECT):
+            found.append(word)
+            new = value if equals and flag == _OBJECT else "" if flag == _OBJECT else word
+            if new:
+                _check_group(name, marks)
+                name, marks = new, 0
+            continue
+        if is_mark and name:
+            word, marks = f"{name}:{word}", marks + 1
+        elif equals and flag in _NAMED and name:
+            word, marks = f"{flag}={name}:{value}", marks + 1
+        is_mark = word in _NAMED
+        found.append(word)
+    _check_group(name, marks)
+    return found
+
+
+def _check_group(name: str, marks: int) -> None:
+    if name and not (name[0].isalpha() and name.replace("-", "_").isidentifier()):
+        raise UsageError(f"--object is '{name}', which is no name; use letters, digits, - and _, a letter first")
+    if not marks:
+        raise UsageError(f"--object {name} has nothing behind it; write its --click, --box or --mask after the name")

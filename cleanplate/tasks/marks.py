@@ -1,0 +1,148 @@
+"""What a person marks, by the same names in every function and on the command line, as the mask stage takes it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypedDict
+
+from cleanplate.base.errors import FailedError, UsageError
+from cleanplate.base.report import Watch
+from cleanplate.base.tracks import Track
+from cleanplate.base.types import Box
+from cleanplate.decode.reader import VideoReader
+from cleanplate.mask.hints import Hint
+from cleanplate.mask.maker import Warn
+from cleanplate.mask.segmenter import segmenter_spec
+from cleanplate.mask.source import MaskSource, Points
+from cleanplate.mask.stored import MaskSummary, make_masks
+from cleanplate.mask.stored_format import is_stored
+from cleanplate.mask.tracker import tracker_spec
+
+Paths = str | Path | Sequence[str | Path]
+Boxes = str | Box | Sequence[str | Box]
+Polygons = str | Points | Sequence[str | Points]
+Clicks = str | tuple[float, float] | Sequence[str | tuple[float, float]]
+
+
+class Marks(TypedDict, total=False):
+    """What is to be removed. Each one or several; as text also with the time it holds, like "mask.png@00:03-00:07".
+
+    A click is followed from its frame through the shot, forward and backward, and so are masks and boxes with `track`;
+    their time is a point then, like "320,180@00:03.5", and the first frame without. "dog:320,180" is a click of the
+    object named dog; all without a name are of one object.
+    """
+
+    mask: Paths
+    "pictures, folders or videos of masks; with `track`, pictures of one frame"
+    box: Boxes
+    "(x0, y0, x1, y1) px"
+    polygon: Polygons
+    "((x, y), ...) px"
+    invert: bool
+    "masks from files mark what is to stay"
+    click: Clicks
+    "(x, y) px: a point of what is to go"
+    keep_click: Clicks
+    "(x, y) px: a point of what is to stay, on a frame with a click or a box"
+    track: bool
+    "masks and boxes are followed as well"
+    fix: Paths
+    "mended pictures of single frames, named by the frame's number; only what follows from them is tracked again"
+    tracker: str
+    "see TRACKERS"
+    segmenter: str
+    "see SEGMENTERS: what turns clicks and boxes into masks"
+
+
+def sources_of(marks: Marks, output: Path | None = None) -> list[MaskSource]:
+    """The marks as the mask stage takes them. Raises `UsageError` for text or numbers that are none.
+
+    `output`: a folder whose stored masks are mended where `fix` is given and no others are.
+    """
+    unknown = sorted(marks.keys() - Marks.__annotations__.keys())
+    if unknown:
+        raise UsageError(f"nothing can be marked by '{unknown[0]}'; there are {', '.join(Marks.__annotations__)}")
+    sources: list[MaskSource] = []
+    hints: list[Hint] = []
+    for text in _texts(marks.get("mask", ()), 0):
+        if marks.get("track"):
+            hints.append(Hint.parse_mask(text))
+        else:
+            sources.append(MaskSource.parse_file(text))
+    for text in _texts(marks.get("box", ()), 1):
+        if marks.get("track"):
+            hints.append(Hint.parse_box(text))
+        else:
+            sources.append(MaskSource.parse_box(text))
+    sources += [MaskSource.parse_polygon(text) for text in _texts(marks.get("polygon", ()), 2)]
+    hints += [Hint.parse_click(text) for text in _texts(marks.get("click", ()), 1)]
+    hints += [Hint.parse_click(text, is_in=False) for text in _texts(marks.get("keep_click", ()), 1)]
+    if marks.get("track") and not hints:
+        raise UsageError("--track follows masks and boxes, but none was given; give --mask or --box")
+    fixes = [Hint.parse_fix(text) for text in _texts(marks.get("fix", ()), 0)]
+    mended = _mended(sources, output) if fixes else None
+    if fixes and mended is None and not hints:
+        raise UsageError("--fix mends masks that are there; give the folder that holds them with --mask")
+    if hints or fixes:
+        tracker, segmenter = marks.get("tracker", "flow"), marks.get("segmenter", "grabcut")
+        tracker_spec(tracker)
+        segmenter_spec(segmenter)
+        sources = [source for source in sources if source.path != mended or mended is None]
+        sources.append(MaskSource(path=mended, hints=(*hints, *fixes), tracker=tracker, segmenter=segmenter))
+    return sources
+
+
+def mask_pass(
+    reader: VideoReader, folder: Path, marks: Marks, *, warn: Warn = lambda _: None, watch: Watch | None = None
+) -> MaskSummary:
+    """Stored masks of the marks, in `folder`. Raises what `sources_of` and `mask.stored.make_masks` raise."""
+    return make_masks(
+        sources_of(marks, folder),
+        reader.info,
+        reader.timestamps(),
+        folder,
+        invert=marks.get("invert", False),
+        video=reader,
+        warn=warn,
+        watch=watch,
+    )
+
+
+def refuse_lost(tracks: Sequence[Track]) -> None:
+    """Raises `FailedError` if an object was lost for a while, saying where."""
+    lost = [sentence for track in tracks for sentence in track.sentences()]
+    if lost:
+        raise FailedError(f"{'; '.join(lost)} (without --strict this is a warning)")
+
+
+def _mended(sources: Sequence[MaskSource], output: Path | None) -> Path | None:
+    """The stored masks that fixes are for."""
+    stored = [s.path for s in sources if s.path is not None and s.span is None and is_stored(s.path)]
+    if len(stored) > 1:
+        raise UsageError(f"'{stored[0]}' and '{stored[1]}' are both stored masks; give the ones that --fix mends alone")
+    if stored:
+        return stored[0]
+    return output if output is not None and is_stored(output) else None
+
+
+def _texts(given: Any, depth: int) -> list[str]:
+    """One shape or several as texts; a shape is text or a path, or numbers nested `depth` deep."""
+    return [_text(one, depth) for one in _several(given, depth)]
+
+
+def _text(one: Any, depth: int) -> str:
+    if isinstance(one, str | Path):
+        return str(one)
+    return (" " if depth == 2 else ",").join(_text(part, depth - 1) for part in one) if depth else f"{one:g}"
+
+
+def _several(given: Any, depth: int) -> list[Any]:
+    if isinstance(given, str | Path):
+        return [given]
+    inner = given
+    for _ in range(depth):
+        if isinstance(inner, str) or not len(inner):
+            return list(given)
+        inner = inner[0]
+    return [given] if isinstance(inner, int | float) else list(given)
