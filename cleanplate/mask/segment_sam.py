@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from cleanplate.base.arrays import bounding_box
+from cleanplate.base.device import choose_device
 from cleanplate.base.errors import MaskError, UsageError
 from cleanplate.base.hub import check_release
 from cleanplate.base.types import Hole, Image, Prompt
@@ -56,8 +57,8 @@ class _Sam(Segmenter):
     architecture: ClassVar[str]
 
     def __init__(self, options: Any, device: str = "cpu") -> None:
-        super().__init__(options, device)
-        self._network = load_model(self.architecture, options.model, device)
+        super().__init__(options, choose_device(device)[0])
+        self._network = load_model(self.architecture, options.model, self.device)
         self._edge_px = int(self._network.prompt_encoder.input_image_size)
 
     @torch.inference_mode()

@@ -19,6 +19,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from cleanplate.base.errors import MaskError, UsageError
+from cleanplate.base.extras import require
 from cleanplate.base.hub import HUB
 from cleanplate.base.options import fill_options
 from cleanplate.base.types import Hole, Image, Prompt
@@ -101,14 +102,23 @@ def segmenter_spec(name: str) -> SegmenterSpec:
     return SEGMENTERS[name]
 
 
+def segmenter_class(name: str) -> type[Segmenter]:
+    """The segmenter itself, imported now. Raises what `make_segmenter` raises."""
+    spec = segmenter_spec(name)
+    if spec.extra:
+        require("torch", spec.extra)
+    module, _, attribute = spec.where.partition(":")
+    found: type[Segmenter] = getattr(import_module(module), attribute)
+    return found
+
+
 def make_segmenter(name: str, options: Mapping[str, Any] | None = None, device: str = "cpu") -> Segmenter:
     """A segmenter ready for its first frame.
 
     Raises `UsageError` for an unknown segmenter or option, `MissingExtraError` or `MissingWeightsError` for what is
     not installed.
     """
-    module, _, attribute = segmenter_spec(name).where.partition(":")
-    found: type[Segmenter] = getattr(import_module(module), attribute)
+    found = segmenter_class(name)
     return found(fill_options(found.Options, options or {}, f"segmenter '{name}'"), device)
 
 

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from cleanplate.base.checkpoint import load_network
+from cleanplate.base.device import choose_device
 from cleanplate.base.errors import UsageError
 from cleanplate.base.types import Image, Labels, Prompt
 from cleanplate.mask.nets.deaot import DEVIATION, MEAN, MOST_OBJECTS, STRIDE_PX, DeAot, Features, resized
@@ -49,10 +50,11 @@ class DeAotTracker(Tracker):
     """See the module. The confidence is the mean probability of an object's samples."""
 
     Options = DeAotOptions
+    work_px = 854 * 480  # what it was trained and is measured at
 
     def __init__(self, options: DeAotOptions, device: str = "cpu") -> None:
-        super().__init__(options, device)
-        self._network = _network(device)
+        super().__init__(options, choose_device(device)[0])
+        self._network = _network(self.device)
         self._tens: list[Ten] = []
         self._ids: list[int] = []
         "object ids by their place in the tens"

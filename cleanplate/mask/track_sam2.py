@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
+from cleanplate.base.device import choose_device
 from cleanplate.base.errors import UsageError
 from cleanplate.base.extras import require
 from cleanplate.base.hub import check_release
@@ -46,13 +47,14 @@ class Sam2Tracker(Tracker):
     """See the module. The confidence is the mean probability of an object's samples."""
 
     Options = Sam2TrackOptions
+    work_px = 1024 * 1024
 
     def __init__(self, options: Sam2TrackOptions, device: str = "cpu") -> None:
-        super().__init__(options, device)
-        self._network = load_model("Sam2VideoModel", options.model, device)
+        super().__init__(options, choose_device(device)[0])
+        self._network = load_model("Sam2VideoModel", options.model, self.device)
         transformers = require("transformers", "neural")
         self._session = transformers.Sam2VideoInferenceSession(
-            inference_device=device, inference_state_device=device, dtype=torch.float32
+            inference_device=self.device, inference_state_device=self.device, dtype=torch.float32
         )
         self._frame = 0
 
@@ -61,7 +63,7 @@ class Sam2Tracker(Tracker):
         """See `Tracker.step`."""
         shape, edge_px = image.shape[:2], self._network.image_size
         labels, shares = np.zeros(shape, np.uint8), np.ones(shape, np.float32)
-        pixels = as_pixels(image, (edge_px, edge_px), edge_px) if self._session.obj_ids or prompts else None
+        pixels = as_pixels(image, (edge_px, edge_px), edge_px).to(self.device)
         if self._session.obj_ids:
             labels, shares = self._draw(self._look(pixels), shape)
         labels = with_holes(labels, prompts)

@@ -25,6 +25,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from cleanplate.base.errors import MaskError, UsageError
+from cleanplate.base.extras import require
 from cleanplate.base.hub import HUB
 from cleanplate.base.options import fill_options
 from cleanplate.base.types import Image, Labels, Prompt
@@ -147,7 +148,10 @@ def tracker_spec(name: str) -> TrackerSpec:
 
 def tracker_class(name: str) -> type[Tracker]:
     """The class of the table's row. Raises as `make_tracker` does."""
-    module, _, attribute = tracker_spec(name).where.partition(":")
+    spec = tracker_spec(name)
+    if spec.extra:
+        require("torch", spec.extra)
+    module, _, attribute = spec.where.partition(":")
     found: type[Tracker] = getattr(import_module(module), attribute)
     return found
 
