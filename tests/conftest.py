@@ -13,16 +13,24 @@ from cleanplate.base.weights import WEIGHTS
 
 
 @pytest.fixture(scope="module")
-def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def weights_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """An empty folder in which weights are looked for."""
+    folder = tmp_path_factory.mktemp("weights")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CLEANPLATE_WEIGHTS", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def tiny_weights(weights_folder: Path) -> Iterator[Path]:
     """A folder of such weights under the published names; the networks are made as small while it is there."""
     torch = pytest.importorskip("torch", reason="torch is not installed (extra 'neural')")
     from cleanplate.mask import track_deaot
     from cleanplate.mask.nets.deaot import DeAot, Sizes
 
-    folder = tmp_path_factory.mktemp("weights")
+    folder = weights_folder
     tiny = {"deaot-r50l": (track_deaot, "DeAot", lambda: DeAot(Sizes(stem=4, blocks=(1, 1, 1), d=16)))}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CLEANPLATE_WEIGHTS", str(folder))
         for name, (module, attribute, build) in tiny.items():
             torch.manual_seed(1)
             path = folder / WEIGHTS[name].file
@@ -79,7 +87,7 @@ _MEMORY = {
 
 
 @pytest.fixture(scope="module")
-def tiny_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def tiny_hub(weights_folder: Path) -> Iterator[Path]:
     """A folder with tiny models of the hub's kinds, 128 px a side, under the names of some that are published."""
     torch = pytest.importorskip("torch", reason="torch is not installed (extra 'neural')")
     transformers = pytest.importorskip("transformers", reason="transformers is not installed (extra 'neural')")
@@ -87,7 +95,6 @@ def tiny_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
     transformers.logging.disable_progress_bar()
     parts = {"prompt_encoder_config": _PROMPTS, "mask_decoder_config": _DECODER}
-    folder = tmp_path_factory.mktemp("hub")
     torch.manual_seed(0)
     sam_1 = transformers.SamModel(transformers.SamConfig(vision_config=_VIT, **parts))
     video = transformers.Sam2VideoConfig(vision_config=_HIERA, image_size=128, **_MEMORY, **parts)
@@ -95,8 +102,6 @@ def tiny_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         with torch.no_grad():  # as they are drawn, all logits are near 0
             for value in model.parameters():
                 value += torch.randn_like(value) * 0.1
-        model.save_pretrained(folder / name)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CLEANPLATE_WEIGHTS", str(folder))
-        yield folder
+        model.save_pretrained(weights_folder / name)
+    yield weights_folder
     sam.load_model.cache_clear()
