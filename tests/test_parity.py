@@ -85,7 +85,7 @@ def test_the_name_decides(tmp_path, capsys):
         main(["bench", "parity", str(tmp_path / "smaller_5x4.npz")])
     assert left.value.code == 2
     said = " ".join(capsys.readouterr().err.split())
-    assert "'smaller_5x4.npz' begins with no network's name; the networks are e2fgvi_hq" in said
+    assert "'smaller_5x4.npz' begins with no network's name; the networks are deaot, e2fgvi_hq" in said
 
 
 @pytest.mark.parametrize(

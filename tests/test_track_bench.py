@@ -18,7 +18,7 @@ from cleanplate.bench.track.data import find_clips, find_result
 from cleanplate.bench.track.measure import Task, cell_of, measure
 from cleanplate.bench.track.run import bench_track
 from cleanplate.mask.stored_format import label_png
-from cleanplate.mask.tracker import make_tracker
+from cleanplate.mask.tracker import TRACKERS, make_tracker
 
 HEIGHT, WIDTH = 48, 72
 
@@ -276,7 +276,7 @@ def test_what_fails_is_named_and_does_not_spoil_the_rest(tmp_path):
 @pytest.mark.parametrize(
     ("trackers", "sentence"),
     [
-        ((), "no tracker was given; choose from flow, hold, warp"),
+        ((), f"no tracker was given; choose from {', '.join(TRACKERS)}"),
         (("magic",), "there is no tracker 'magic'"),
         (("hold", "hold"), "'hold' was given twice"),
         (("mine=nowhere",), "'mine=nowhere' names no results"),

@@ -9,7 +9,7 @@ from typing import Any
 from cleanplate.base.errors import UsageError
 
 
-def with_choices(options: Mapping[str, Any] | None, **choices: str | None) -> dict[str, Any]:
+def with_choices(options: Mapping[str, Any] | None, **choices: str | int | None) -> dict[str, Any]:
     """The options with the choices among them, but for those that are None or that they name themselves."""
     return {**{name: choice for name, choice in choices.items() if choice is not None}, **(options or {})}
 

@@ -105,6 +105,17 @@ WEIGHTS: dict[str, WeightSpec] = {
         is_commercial_ok=True,
         summary="I3D on Kinetics-400, RGB: features for VFID and FVD",
     ),
+    "deaot-r50l": WeightSpec(
+        # Published on Google Drive, which cannot be downloaded from plainly; two projects hand on the same file. It
+        # holds the state of the training too, hence its size.
+        file="R50_DeAOTL_PRE_YTB_DAV.pth",
+        address="https://huggingface.co/HangGuo/dynamic_degree_VBench/resolve/5a0ace62674ddfeeab0af4585eeb8dff3a7b10a1/R50_DeAOTL_PRE_YTB_DAV.pth",
+        sha256="7e8a8d83310739bac02817f6bf48b6bbe2bbd7d5325722f1084088eb3aee1e06",
+        bytes=236_513_959,
+        licence="BSD-3-Clause",
+        is_commercial_ok=True,
+        summary="DeAOT, R50-DeAOT-L, PRE_YTB_DAV: follows objects",
+    ),
     # The publishers below give no checksums, and nobody here has seen the files: a person fetches them.
     "e2fgvi-hq": WeightSpec(
         file="E2FGVI-HQ-CVPR22.pth",

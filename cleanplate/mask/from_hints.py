@@ -32,7 +32,7 @@ from cleanplate.mask.shelf import Shelf
 from cleanplate.mask.sight import see, sharpen, shrink
 from cleanplate.mask.source import MaskSource
 from cleanplate.mask.stored import StoredMasks
-from cleanplate.mask.tracker import make_tracker, track, tracker_class
+from cleanplate.mask.tracker import Tracker, make_tracker, track, tracker_class
 from cleanplate.motion.cuts import CutFinder, thumbnail
 
 
@@ -49,6 +49,7 @@ class HintMaker(Maker):
         if self._held is not None:
             self._held.check_video(scene.info)
         self._marking = Marking(source, object_id, scene, self._held, self._given)
+        self._tracker()  # what it lacks is said before the video is read
         self._work_px = tracker_class(source.tracker).work_px
         self._legs: list[Leg] = []
         self._shots: list[tuple[int, int]] = []
@@ -161,7 +162,7 @@ class HintMaker(Maker):
         marks = {(mark.frame, mark.object_id): mark for mark in leg.marks}
         gone: set[int] = set()
         pictures = ((n, picture) for n in leg.frames if (picture := self._pictures.get(n)) is not None)
-        with closing(track(make_tracker(self.source.tracker), pictures, prompts)) as answers:
+        with closing(track(self._tracker(), pictures, prompts)) as answers:
             for n, tracked in answers:
                 for number in leg.owed:
                     if (mark := marks.get((n, number))) is not None:
@@ -174,6 +175,9 @@ class HintMaker(Maker):
                     self._confidence[number][n] = tracked.confidence.get(number, nan)
                 self._tracked_frames += 1
                 self._tell("track", self._tracked_frames)
+
+    def _tracker(self) -> Tracker:
+        return make_tracker(self.source.tracker, self.source.tracker_options, self.source.device)
 
     def _prompt(self, mark: Mark, told: dict[int, Mark]) -> Prompt | None:
         """The mark as the tracker takes it; None for what it was never told of and is gone."""

@@ -50,7 +50,9 @@ class Marking:
             self._take(hint, hint.frame_in(scene.timeline))
         for frame, objects in self._to_segment.items():
             self._check(frame, objects)
-        self._segmenter = make_segmenter(source.segmenter) if self._to_segment else None
+        self._segmenter = (
+            make_segmenter(source.segmenter, source.segmenter_options, source.device) if self._to_segment else None
+        )
 
     @property
     def marks(self) -> list[Mark]:

@@ -19,6 +19,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from cleanplate.base.errors import MaskError, UsageError
+from cleanplate.base.extras import require
+from cleanplate.base.hub import HUB
 from cleanplate.base.options import fill_options
 from cleanplate.base.types import Hole, Image, Prompt
 from cleanplate.mask.tracker import NoOptions
@@ -68,6 +70,8 @@ class SegmenterSpec:
     "the pip extra it needs"
     weights: tuple[str, ...] = ()
     "rows of the weights table"
+    models: tuple[str, ...] = ()
+    "rows of the table of models on the hub, any of which it can use"
     licence: str = "Apache-2.0"
 
 
@@ -75,6 +79,18 @@ SEGMENTERS: dict[str, SegmenterSpec] = {
     "grabcut": SegmenterSpec(
         where="cleanplate.mask.segment_grabcut:GrabCut",
         summary="colour, edges and motion against the background, tried at many sizes around the click; no weights",
+    ),
+    "sam": SegmenterSpec(
+        where="cleanplate.mask.segment_sam:Sam",
+        summary="SAM: a network trained on a billion masks; knows the edges of things, and of their parts",
+        extra="neural",
+        models=("sam-vit-base", "sam-vit-large", "sam-vit-huge"),
+    ),
+    "sam2": SegmenterSpec(
+        where="cleanplate.mask.segment_sam:Sam2",
+        summary="SAM 2 and 2.1: smaller and faster than SAM, trained on video too",
+        extra="neural",
+        models=tuple(name for name in HUB if name.startswith("sam2")),
     ),
 }
 
@@ -86,14 +102,23 @@ def segmenter_spec(name: str) -> SegmenterSpec:
     return SEGMENTERS[name]
 
 
+def segmenter_class(name: str) -> type[Segmenter]:
+    """The segmenter itself, imported now. Raises what `make_segmenter` raises."""
+    spec = segmenter_spec(name)
+    if spec.extra:
+        require("torch", spec.extra)
+    module, _, attribute = spec.where.partition(":")
+    found: type[Segmenter] = getattr(import_module(module), attribute)
+    return found
+
+
 def make_segmenter(name: str, options: Mapping[str, Any] | None = None, device: str = "cpu") -> Segmenter:
     """A segmenter ready for its first frame.
 
     Raises `UsageError` for an unknown segmenter or option, `MissingExtraError` or `MissingWeightsError` for what is
     not installed.
     """
-    module, _, attribute = segmenter_spec(name).where.partition(":")
-    found: type[Segmenter] = getattr(import_module(module), attribute)
+    found = segmenter_class(name)
     return found(fill_options(found.Options, options or {}, f"segmenter '{name}'"), device)
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -35,6 +37,11 @@ class MaskSource:
     tracker: str = "flow"
     segmenter: str = "grabcut"
     "what turns clicks and boxes into the first mask"
+    tracker_options: Mapping[str, Any] = field(default_factory=dict)
+    segmenter_options: Mapping[str, Any] = field(default_factory=dict)
+    "those that differ from their defaults"
+    device: str = "auto"
+    "where tracker and segmenter run, if they are networks"
     span: Span | None = None
     "when it holds; None = always"
 

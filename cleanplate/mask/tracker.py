@@ -25,6 +25,8 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from cleanplate.base.errors import MaskError, UsageError
+from cleanplate.base.extras import require
+from cleanplate.base.hub import HUB
 from cleanplate.base.options import fill_options
 from cleanplate.base.types import Image, Labels, Prompt
 from cleanplate.mask.sight import WORK_PX
@@ -101,12 +103,21 @@ class TrackerSpec:
     "the pip extra it needs"
     weights: tuple[str, ...] = ()
     "rows of the weights table"
+    models: tuple[str, ...] = ()
+    "rows of the table of models on the hub, any of which it can use"
     licence: str = "Apache-2.0"
     is_trained: bool = True
     "False exempts the row from the quality part of the contract"
 
 
 TRACKERS: dict[str, TrackerSpec] = {
+    "deaot": TrackerSpec(
+        where="cleanplate.mask.track_deaot:DeAotTracker",
+        summary="DeAOT: a network that carries masks by attention to earlier frames; finds again what was hidden",
+        extra="neural",
+        weights=("deaot-r50l",),
+        licence="BSD-3-Clause",
+    ),
     "flow": TrackerSpec(
         where="cleanplate.mask.track_flow:FlowTracker",
         summary="flow, motion against the background, learned looks, and borders on edges; finds again what was hidden",
@@ -114,6 +125,12 @@ TRACKERS: dict[str, TrackerSpec] = {
     "hold": TrackerSpec(
         where="cleanplate.mask.track_hold:Hold",
         summary="leaves each mask where it was given: what tracking is measured against",
+    ),
+    "sam2": TrackerSpec(
+        where="cleanplate.mask.track_sam2:Sam2Tracker",
+        summary="SAM 2 and 2.1: a network with a memory of seven frames; sharp borders, each object on its own",
+        extra="neural",
+        models=tuple(name for name in HUB if name.startswith("sam2")),
     ),
     "warp": TrackerSpec(
         where="cleanplate.mask.track_warp:Warp",
@@ -131,7 +148,10 @@ def tracker_spec(name: str) -> TrackerSpec:
 
 def tracker_class(name: str) -> type[Tracker]:
     """The class of the table's row. Raises as `make_tracker` does."""
-    module, _, attribute = tracker_spec(name).where.partition(":")
+    spec = tracker_spec(name)
+    if spec.extra:
+        require("torch", spec.extra)
+    module, _, attribute = spec.where.partition(":")
     found: type[Tracker] = getattr(import_module(module), attribute)
     return found
 

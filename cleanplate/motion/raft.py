@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cleanplate.base.checkpoint import load_network
+from cleanplate.base.device import choose_device
 from cleanplate.base.types import Flow
 from cleanplate.motion.estimator import ITERATIONS, Estimator, landing_inside
 from cleanplate.motion.nets.raft import STRIDE_PX, Raft
@@ -73,7 +74,8 @@ class RaftFlow(Estimator):
     """RAFT as an estimator. All of one device share the network, and find flow one after the other: see `between`."""
 
     def __init__(self, device: str = "cpu", iterations: int = ITERATIONS) -> None:
-        self._network, self._device, self._iterations = load_raft(device), device, iterations
+        self._device, self._iterations = choose_device(device)[0], iterations
+        self._network = load_raft(self._device)
 
     @torch.inference_mode()
     def between(self, images: NDArray[Any], source: Sequence[int], target: Sequence[int]) -> Flow:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -57,12 +57,16 @@ class Marks(TypedDict, total=False):
     "see TRACKERS"
     segmenter: str
     "see SEGMENTERS: what turns clicks and boxes into masks"
+    tracker_options: Mapping[str, Any]
+    segmenter_options: Mapping[str, Any]
+    "those that differ from their defaults, by name"
 
 
-def sources_of(marks: Marks, output: Path | None = None) -> list[MaskSource]:
+def sources_of(marks: Marks, output: Path | None = None, device: str = "auto") -> list[MaskSource]:
     """The marks as the mask stage takes them. Raises `UsageError` for text or numbers that are none.
 
-    `output`: a folder whose stored masks are mended where `fix` is given and no others are.
+    `output`: a folder whose stored masks are mended where `fix` is given and no others are. `device`: where networks
+    that find or follow objects run.
     """
     unknown = sorted(marks.keys() - Marks.__annotations__.keys())
     if unknown:
@@ -93,7 +97,17 @@ def sources_of(marks: Marks, output: Path | None = None) -> list[MaskSource]:
         tracker_spec(tracker)
         segmenter_spec(segmenter)
         sources = [source for source in sources if source.path != mended or mended is None]
-        sources.append(MaskSource(path=mended, hints=(*hints, *fixes), tracker=tracker, segmenter=segmenter))
+        sources.append(
+            MaskSource(
+                path=mended,
+                hints=(*hints, *fixes),
+                tracker=tracker,
+                segmenter=segmenter,
+                tracker_options=marks.get("tracker_options", {}),
+                segmenter_options=marks.get("segmenter_options", {}),
+                device=device,
+            )
+        )
     for text in _texts(marks.get("find", ()), 0):  # last: one such source has many objects, numbered from its own on
         sources.append(MaskSource.parse_find(text))
         finders = [name for name, spec in MAKERS.items() if spec.is_finder]
@@ -103,11 +117,17 @@ def sources_of(marks: Marks, output: Path | None = None) -> list[MaskSource]:
 
 
 def mask_pass(
-    reader: VideoReader, folder: Path, marks: Marks, *, warn: Warn = lambda _: None, watch: Watch | None = None
+    reader: VideoReader,
+    folder: Path,
+    marks: Marks,
+    *,
+    device: str = "auto",
+    warn: Warn = lambda _: None,
+    watch: Watch | None = None,
 ) -> MaskSummary:
     """Stored masks of the marks, in `folder`. Raises what `sources_of` and `mask.stored.make_masks` raise."""
     return make_masks(
-        sources_of(marks, folder),
+        sources_of(marks, folder, device),
         reader.info,
         reader.timestamps(),
         folder,

@@ -104,19 +104,19 @@ def remove(
             folder.claim(job_facts(job, ready, _mask_facts(sources, removed)))
             made = MaskPass(clock=StageClock(), removed=removed, folder=folder)
             with made.clock.time("mask"):
-                made.warnings.extend(_masks_in(folder, reader, marks, watch))
+                made.warnings.extend(_masks_in(folder, reader, marks, device, watch))
             if strict:
                 refuse_lost(StoredMasks(folder.masks).tracks)
             return run(replace(job, masks=folder.masks), watch, made)
 
 
-def _masks_in(folder: JobFolder, reader: VideoReader, marks: Marks, watch: Watch | None) -> list[str]:
+def _masks_in(folder: JobFolder, reader: VideoReader, marks: Marks, device: str, watch: Watch | None) -> list[str]:
     """The mask pass, unless an earlier run has done it. Returns the sentences about what had to be repaired."""
     before = folder.stored_masks()
     if before is not None:
         return before
     warnings: list[str] = []
-    mask_pass(reader, folder.masks, marks, warn=warnings.append, watch=watch)
+    mask_pass(reader, folder.masks, marks, device=device, warn=warnings.append, watch=watch)
     folder.seal_masks(warnings)
     return warnings
 
@@ -127,6 +127,8 @@ def _mask_facts(sources: Sequence[MaskSource], removed: Sequence[str]) -> Facts:
     for source in sources:
         if source.hints:
             facts |= {"--tracker": source.tracker, "--segmenter": source.segmenter}
+            for owner, options in (("tracker", source.tracker_options), ("segmenter", source.segmenter_options)):
+                facts |= {f"the {owner}'s {name}": str(value) for name, value in options.items()}
         for path in source.paths:
             if path.exists():  # the mask pass says what it misses
                 facts[f"the mask '{path}'"] = fingerprint(path)

@@ -13,6 +13,8 @@ from cleanplate.bench.metrics.regions import jaccard
 from cleanplate.mask.tracker import TRACKERS, make_tracker, track
 
 NAMES = list(TRACKERS)
+TRAINED = [name for name, spec in TRACKERS.items() if spec.is_trained and not spec.weights + spec.models]
+"the others have drawn weights here, and are not judged by what they find"
 COUNT, HEIGHT, WIDTH = 10, 72, 104
 
 
@@ -54,6 +56,10 @@ def labels_of(found) -> np.ndarray:
 
 @pytest.fixture(params=NAMES)
 def name(request) -> str:
+    if TRACKERS[request.param].weights:
+        request.getfixturevalue("tiny_weights")
+    if TRACKERS[request.param].models:
+        request.getfixturevalue("tiny_hub")
     return request.param
 
 
@@ -78,6 +84,7 @@ def test_the_same_twice(name):
     assert [dict(a.confidence) for a in one] == [dict(b.confidence) for b in two]
 
 
+@pytest.mark.parametrize("name", TRAINED)
 def test_what_does_not_move_is_kept(name):
     images, truth = scene(pan_px=0, move_px=0)
     found = run(name, images, given(truth[0]))
@@ -85,7 +92,7 @@ def test_what_does_not_move_is_kept(name):
         assert jaccard(found[-1].labels == number, truth[-1] == number) > 0.98
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "hold" and TRACKERS[name].is_trained])
+@pytest.mark.parametrize("name", [name for name in TRAINED if name != "hold"])
 def test_better_than_leaving_the_mask_where_it_was(name):
     images, truth = scene()
     found = labels_of(run(name, images, given(truth[0])))
@@ -231,7 +238,9 @@ def test_many_objects(name):
     ids = tuple(np.unique(grid).tolist())
     assert len(ids) == 32
     found = run(name, images, given(grid, ids=ids))
-    assert np.mean(found[-1].labels == grid) > 0.9
+    assert set(found[-1].confidence) == set(ids)
+    if name in TRAINED:
+        assert np.mean(found[-1].labels == grid) > 0.9
 
 
 def test_one_frame_and_an_object_that_fills_it(name):

@@ -150,14 +150,14 @@ def parse_numbers(flag: str, text: str | None, kind: type[_Number], example: str
         raise UsageError(f"{flag} {text} is not a list of {kind_name}; write them like {example}") from None
 
 
-def parse_options(given: list[str] | None, options: type) -> dict[str, Any]:
-    """`NAME=VALUE` pairs in the types of an engine's options. Raises `UsageError` for what does not fit."""
+def parse_options(given: list[str] | None, options: type, flag: str = "--set") -> dict[str, Any]:
+    """`NAME=VALUE` pairs in the types of their owner's options. Raises `UsageError` for what does not fit."""
     fields = {field.name: field for field in dataclasses.fields(options)}
     found: dict[str, Any] = {}
     for pair in given or []:
         name, equals, text = pair.partition("=")
         if not equals:
-            raise UsageError(f"--set {pair} is not NAME=VALUE")
+            raise UsageError(f"{flag} {pair} is not NAME=VALUE")
         if name not in fields:
             found[name] = text  # the engine's table says which there are
             continue
@@ -165,7 +165,7 @@ def parse_options(given: list[str] | None, options: type) -> dict[str, Any]:
         try:
             found[name] = _TRUTH[text.lower()] if kind is bool else kind(text)
         except (ValueError, KeyError):
-            raise UsageError(f"--set {pair}: {name} takes {_KINDS.get(kind, kind.__name__)}") from None
+            raise UsageError(f"{flag} {pair}: {name} takes {_KINDS.get(kind, kind.__name__)}") from None
     return found
 
 

@@ -16,7 +16,11 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from cleanplate.apps.cli import flags
 from cleanplate.base.errors import UsageError
+from cleanplate.base.options import with_choices
+from cleanplate.mask.segmenter import SEGMENTERS, segmenter_class
+from cleanplate.mask.tracker import TRACKERS, tracker_class
 
 _MASKS = "What to remove (several may be given, each with a time like @00:03-00:07)"
 _FOLLOW = "What to follow from one frame on (each with a time like @00:03.5; the first frame without)"
@@ -41,9 +45,21 @@ _FLAGS: dict[str, Any] = {
     "fix": _option(
         "--fix", "A mended mask of one frame, named by its number; what follows it is tracked again.", _FOLLOW
     ),
-    "tracker": _option("--tracker", "flow, warp or hold.", _FOLLOW, str | None, "flow"),
+    "tracker": _option("--tracker", f"{', '.join(TRACKERS)}.", _FOLLOW, str | None, "flow"),
+    "tracker_set": _option("--tracker-set", "An option of the tracker, NAME=VALUE; several.", _FOLLOW),
+    "memory_frames": _option(
+        "--memory-frames", "Of deaot: frames it remembers for good; 0 = no bound.", _FOLLOW, int | None, "8"
+    ),
     "segmenter": _option(
-        "--segmenter", "What finds the object at a click or in a box.", _FOLLOW, str | None, "grabcut"
+        "--segmenter",
+        f"What finds the object at a click or in a box: {', '.join(SEGMENTERS)}.",
+        _FOLLOW,
+        str | None,
+        "grabcut",
+    ),
+    "segmenter_set": _option("--segmenter-set", "An option of the segmenter, NAME=VALUE; several.", _FOLLOW),
+    "candidate": _option(
+        "--candidate", "Of sam and sam2: which of the three masks they offer, 1 to 3.", _FOLLOW, int | None, "the best"
     ),
 }
 _NAMED = ("--click", "--keep-click", "--box", "--mask", "-m")
@@ -57,6 +73,8 @@ def marked(command: Callable[..., None]) -> Callable[..., None]:
     def with_marks(*words: Any, **given: Any) -> None:
         found = {name: given.pop(name) for name in _FLAGS if name in given}
         found.pop("object", None)  # `grouped` has written it into the others
+        found["tracker_options"] = _options(found, "tracker", "flow", tracker_class, "memory_frames")
+        found["segmenter_options"] = _options(found, "segmenter", "grabcut", segmenter_class, "candidate")
         command(*words, **given, marks={name: value for name, value in found.items() if value})
 
     hints = get_type_hints(command, include_extras=True)
@@ -75,6 +93,17 @@ def marked(command: Callable[..., None]) -> Callable[..., None]:
     with_marks.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     with_marks.__annotations__ = {one.name: one.annotation for one in parameters}
     return with_marks
+
+
+def _options(
+    found: dict[str, Any], owner: str, default: str, class_of: Callable[[str], Any], own_flag: str
+) -> dict[str, Any]:
+    """Takes the options of the tracker or the segmenter out of the flags."""
+    pairs, value = found.pop(f"{owner}_set", None), found.pop(own_flag, None)
+    if not pairs and value is None:
+        return {}
+    known = class_of(found.get(owner) or default).Options
+    return with_choices(flags.parse_options(pairs, known, f"--{owner}-set"), **{own_flag: value})
 
 
 def grouped(words: Sequence[str]) -> list[str]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from cleanplate.base.errors import FailedError
 from cleanplate.bench.parity.recipe import read
-from cleanplate.bench.parity.table import Network, network_of
+from cleanplate.bench.parity.table import TOLERANCES, Network, network_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,33 +46,35 @@ def bench_parity(files: Sequence[Path]) -> list[Difference]:
 
 def _compare(path: Path, network: Network) -> list[Difference]:
     weights, arrays = read(path)
-    tolerances = network.tolerances()
-    stored = {name: arrays.pop(name) for name in tolerances if name in arrays}
-    if not stored:
-        raise FailedError(f"'{path}' holds no output to compare with; it may hold {', '.join(tolerances)}")
+    kinds = {name: kind for name in arrays if (kind := network.kind_of(name)) is not None}
+    if not kinds:
+        known = (*network.outputs, *network.features, *network.labels)
+        raise FailedError(f"'{path}' holds no output to compare with; it may hold {', '.join(known)}")
     started = time.process_time()
     try:
         found = network.run(weights, arrays)
     except KeyError as error:
         raise FailedError(f"'{path}' lacks the input {error}") from error
     spent = time.process_time() - started
+    if strange := [name for name in kinds if name not in found]:
+        raise FailedError(f"'{path}' holds the output '{strange[0]}', which this network does not give")
     return [
         Difference(
             file=path.name,
             output=name,
-            shape=expected.shape,
-            largest=_largest(network, name, np.asarray(found[name]), expected),
-            tolerance=tolerances[name],
+            shape=arrays[name].shape,
+            largest=_largest(name, kind, np.asarray(found[name]), arrays[name]),
+            tolerance=TOLERANCES[kind],
             cpu_seconds=spent,
         )
-        for name, expected in stored.items()
+        for name, kind in kinds.items()
     ]
 
 
-def _largest(network: Network, name: str, found: NDArray[Any], expected: NDArray[Any]) -> float:
+def _largest(name: str, kind: str, found: NDArray[Any], expected: NDArray[Any]) -> float:
     if found.shape != expected.shape:
         raise FailedError(f"the output '{name}' has the shape {found.shape}, but {expected.shape} is stored")
-    if name in network.labels:
+    if kind == "labels":
         return float((found != expected).mean())
     largest = float(np.abs(found.astype(np.float64) - expected).max())
-    return largest / float(np.abs(expected).max()) if name in network.features else largest
+    return largest / float(np.abs(expected).max()) if kind == "features" else largest

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,12 @@ Arrays = Mapping[str, NDArray[Any]]
 Run = Callable[[Weights, Arrays], Arrays]
 "the network's weights and the stored inputs -> its outputs, under the names they are stored by"
 
+TOLERANCES = {"outputs": 1e-4, "features": 3e-4, "labels": 1e-3}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
-    """One row: how a network is run, and how each of its stored outputs is judged."""
+    """One row: how a network is run, and how each of its stored outputs is judged. Their names may be patterns."""
 
     where: str
     "module:function, a `Run`, imported when used"
@@ -32,9 +35,12 @@ class Network:
     labels: tuple[str, ...] = ()
     "classes, judged by the share of pixels that differ: at most 1e-3, for ties fall either way"
 
-    def tolerances(self) -> dict[str, float]:
-        """By the name of the output."""
-        return dict.fromkeys(self.outputs, 1e-4) | dict.fromkeys(self.features, 3e-4) | dict.fromkeys(self.labels, 1e-3)
+    def kind_of(self, name: str) -> str | None:
+        """Which of the three an array of that name is, as a key of `TOLERANCES`; None = an input."""
+        for kind in TOLERANCES:
+            if any(fnmatchcase(name, pattern) for pattern in getattr(self, kind)):
+                return kind
+        return None
 
     def run(self, weights: Weights, inputs: Arrays) -> Arrays:
         """The network's outputs. Raises `MissingExtraError` where torch is not installed."""
@@ -45,6 +51,11 @@ class Network:
 
 
 NETWORKS: dict[str, Network] = {
+    "deaot": Network(
+        where="cleanplate.bench.parity.deaot:run",
+        outputs=("enc_*", "id_embedding_ref", "lstt_*", "short_*", "[ab]_logits4x_*"),
+        labels=("[ab]_label_*",),
+    ),
     "e2fgvi_hq": Network(
         where="cleanplate.bench.parity.e2fgvi_hq:run", outputs=("output", "flow_forward", "flow_backward")
     ),

@@ -1,0 +1,130 @@
+"""Segmenters `sam` (Kirillov et al., "Segment Anything", 2023) and `sam2` (Ravi et al., "SAM 2", 2024).
+
+Both give three candidates for what a prompt may mean, of which the one that the network itself scores best is taken.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from cleanplate.base.arrays import bounding_box
+from cleanplate.base.device import choose_device
+from cleanplate.base.errors import MaskError, UsageError
+from cleanplate.base.hub import check_release
+from cleanplate.base.types import Hole, Image, Prompt
+from cleanplate.mask.sam import as_mask, as_pixels, load_model
+from cleanplate.mask.segmenter import Segmenter
+
+CANDIDATES = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamOptions:
+    """The knobs of SAM."""
+
+    model: str = "sam-vit-base"
+    "which of the published sizes: sam-vit-base, sam-vit-large or sam-vit-huge"
+    candidate: int = 0
+    "1-3 = this one of the three masks it offers, 0 = the one it thinks best"
+    releases: ClassVar[tuple[str, ...]] = ("sam-",)
+
+    def __post_init__(self) -> None:
+        check_release(self.model, self.releases)
+        if not 0 <= self.candidate <= CANDIDATES:
+            raise UsageError(f"candidate is {self.candidate}, but must lie between 1 and {CANDIDATES}, or be 0 (best)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sam2Options(SamOptions):
+    """The knobs of SAM 2."""
+
+    model: str = "sam2.1-hiera-small"
+    "which of the published sizes: sam2- or sam2.1-hiera-tiny, -small, -base-plus or -large"
+    releases: ClassVar[tuple[str, ...]] = ("sam2-", "sam2.1-")
+
+
+class _Sam(Segmenter):
+    """What both have in common: one run of the network, whose inputs are at the scale of its square."""
+
+    Options = SamOptions
+    architecture: ClassVar[str]
+
+    def __init__(self, options: Any, device: str = "cpu") -> None:
+        super().__init__(options, choose_device(device)[0])
+        self._network = load_model(self.architecture, options.model, self.device)
+        self._edge_px = int(self._network.prompt_encoder.input_image_size)
+
+    @torch.inference_mode()
+    def find(self, image: Image, prompt: Prompt, near: Sequence[Image]) -> Hole:  # noqa: ARG002 - one frame tells it enough
+        """See `Segmenter.find`."""
+        shape = image.shape[0], image.shape[1]
+        size = self._fitted(shape, self._edge_px)
+        inputs = {"pixel_values": as_pixels(image, size, self._edge_px), **self._marks(prompt, shape, size)}
+        found = self._network(**{name: value.to(self.device) for name, value in inputs.items()}, multimask_output=True)
+        logits = found.pred_masks[:, 0].float()  # (1, 3, h, w)
+        place = self.options.candidate - 1 if self.options.candidate else int(found.iou_scores[0, 0].argmax())
+        hole: Hole = (self._at_full_size(logits[:, place : place + 1], shape)[0, 0] > 0).cpu().numpy()
+        if not hole.any():
+            raise MaskError(
+                "the network finds no object there; click in its middle, draw a box around it, or try another candidate"
+            )
+        return hole
+
+    def _marks(self, prompt: Prompt, shape: tuple[int, int], size: tuple[int, int]) -> dict[str, Tensor]:
+        """The prompt in px of the square. A mask that comes alone brings its box with it."""
+        scale = torch.tensor([size[1] / shape[1], size[0] / shape[0]])
+        marks: dict[str, Tensor] = {}
+        if prompt.points_xy:
+            marks["input_points"] = (torch.tensor(prompt.points_xy) * scale)[None, None]
+            marks["input_labels"] = torch.tensor(prompt.point_is_in, dtype=torch.int64)[None, None]
+        box = prompt.box_xyxy
+        if prompt.hole is not None and prompt.hole.any():
+            edge_px = self._network.prompt_encoder.image_embedding_size[0] * 4
+            marks["input_masks"] = as_mask(prompt.hole, self._fitted(shape, edge_px), edge_px)
+            box = box if box or prompt.points_xy else bounding_box(prompt.hole)
+        if box is not None:
+            marks["input_boxes"] = (torch.tensor(box).view(2, 2) * scale).view(1, 1, 4)
+        return marks
+
+    @abstractmethod
+    def _fitted(self, shape: tuple[int, int], edge_px: int) -> tuple[int, int]:
+        """The size (h, w) that a picture has within the square."""
+
+    @abstractmethod
+    def _at_full_size(self, logits: Tensor, shape: tuple[int, int]) -> Tensor:
+        """Logits (1, 1, H, W) of the picture from those of the square."""
+
+
+class Sam(_Sam):
+    """SAM: the picture keeps its shape, and fills the square from the top left."""
+
+    architecture = "SamModel"
+
+    def _fitted(self, shape: tuple[int, int], edge_px: int) -> tuple[int, int]:
+        scale = edge_px / max(shape)
+        return max(int(shape[0] * scale + 0.5), 1), max(int(shape[1] * scale + 0.5), 1)
+
+    def _at_full_size(self, logits: Tensor, shape: tuple[int, int]) -> Tensor:
+        h, w = self._fitted(shape, self._edge_px)
+        whole = F.interpolate(logits, size=(self._edge_px, self._edge_px), mode="bilinear", align_corners=False)
+        return F.interpolate(whole[:, :, :h, :w], size=shape, mode="bilinear", align_corners=False)
+
+
+class Sam2(_Sam):
+    """SAM 2 and 2.1: the picture is stretched to the square."""
+
+    Options = Sam2Options
+    architecture = "Sam2Model"
+
+    def _fitted(self, shape: tuple[int, int], edge_px: int) -> tuple[int, int]:  # noqa: ARG002 - whatever its shape
+        return edge_px, edge_px
+
+    def _at_full_size(self, logits: Tensor, shape: tuple[int, int]) -> Tensor:
+        return F.interpolate(logits, size=shape, mode="bilinear", align_corners=False)
