@@ -31,6 +31,7 @@ from cleanplate.journal.facts import content_hash, job_facts
 from cleanplate.journal.folder import JobFolder
 from cleanplate.mask.stored import StoredMasks
 from cleanplate.paint.engine import engine_options
+from cleanplate.painted import read_painted
 from cleanplate.references import make_references
 from cleanplate.save.options import LARGE_PX
 from cleanplate.save.origin import OriginMap, check_origin_map
@@ -66,6 +67,7 @@ def run(job: Job, watch: Watch | None = None, mask_pass: MaskPass | None = None,
     StoredMasks(job.masks)  # before anything is made beside the output
     with open_video(job.video, job.rate) as reader:
         check_output(job.output, reader.info, job.encode)
+        read_painted(job, reader)
     with JobFolder(job.output, fresh=fresh) as folder:
         masks = {"the masks": content_hash(job.masks)}
         folder.claim(job_facts(job, engine_options(job.engine, job.options), masks))

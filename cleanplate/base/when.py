@@ -32,14 +32,14 @@ class Span:
         if self.start is not None and self.stop is not None and self.start >= self.stop:
             raise UsageError(
                 f"the time span {self} ends before it begins; write the earlier time first, "
-                f"like {_text(self.stop)}-{_text(self.start + (self.start == self.stop))}"
+                f"like {time_text(self.stop)}-{time_text(self.start + (self.start == self.stop))}"
             )
 
     def __contains__(self, time: Fraction) -> bool:
         return (self.start is None or self.start <= time) and (self.stop is None or time < self.stop)
 
     def __str__(self) -> str:
-        return f"{_text(self.start)}-{_text(self.stop)}"
+        return f"{time_text(self.start)}-{time_text(self.stop)}"
 
 
 def looks_like_span(text: str) -> bool:
@@ -53,21 +53,22 @@ def parse_span(text: str) -> Span:
         raise UsageError(f"'{text}' is not a time span; write it like 00:03-00:07, 3-7.5, 3- or -7")
     first, _, last = text.partition("-")
     where = f"the time span '{text}'"
-    return Span(start=_seconds(first, where) if first else None, stop=_seconds(last, where) if last else None)
+    return Span(start=parse_time(first, where) if first else None, stop=parse_time(last, where) if last else None)
 
 
 def parse_limits(start: str | None, stop: str | None) -> Span | None:
     """What `--start` and `--stop` leave between them; None where neither is given. Raises `UsageError`."""
     if start is None and stop is None:
         return None
-    first = None if start is None else _seconds(start, "--start")
-    last = None if stop is None else _seconds(stop, "--stop")
+    first = None if start is None else parse_time(start, "--start")
+    last = None if stop is None else parse_time(stop, "--stop")
     if first is not None and last is not None and first >= last:
         raise UsageError(f"--start {start} does not lie before --stop {stop}; write the earlier time first")
     return Span(start=first, stop=last)
 
 
-def _seconds(time: str, where: str) -> Fraction:
+def parse_time(time: str, where: str) -> Fraction:
+    """Seconds of `00:03.5`. Raises `UsageError` naming `where` it was found for anything else."""
     found = _TIME.fullmatch(time)
     if found is None:
         raise UsageError(f"'{time}' in {where} is not a time; write [[hh:]mm:]ss[.fff], like 00:03.5")
@@ -78,7 +79,7 @@ def _seconds(time: str, where: str) -> Fraction:
     return whole_s + Fraction(int(decimals or 0), 10 ** len(decimals or ""))
 
 
-def _text(time: Fraction | None) -> str:
+def time_text(time: Fraction | None) -> str:
     """Plain seconds; exact up to nine decimals, which is all that can be typed."""
     if time is None:
         return ""

@@ -116,7 +116,7 @@ class FlowFill(Engine):
         )
         met = {t for n in np.flatnonzero(tracks.places[:, 3]).tolist() for t in (n, n + 1)}
         light = find_light(sheet.images, sheet.holes, sorted(met), pool)
-        far = FarSight(clip.references, scale, unit)
+        far = FarSight(clip.references, clip.start, scale, unit)
         followed, hypotheses = FLOW, [FLOW, PLANE, CARRIED] if preset.is_carried else [FLOW, PLANE]
         for look in range(preset.looks):
             if look == preset.looks - 1:  # what lies farther was only for the look before
@@ -203,14 +203,16 @@ def _paint(
     hole, origin = sheet.holes[t], sheet.origin[t - sheet.begin]
     work, corner_xy = smooth(sheet.images[t], hole)
     unseen = sheet.unseen[t - sheet.begin]
-    before, invented = far.mix(t, sheet.images[t], hole, tracks.gray[t], tracks.masked[t], corner_xy, work)
+    before = far.mix(t, sheet.images[t], hole, tracks.gray[t], tracks.masked[t], corner_xy, work)
     origin[hole], unseen[hole] = INVENTED, 255
-    inner = np.s_[corner_xy[1] : corner_xy[1] + before.shape[0], corner_xy[0] : corner_xy[0] + before.shape[1]]
-    shown = hole[inner] & (before >= 2 * invented)
+    inner = np.s_[corner_xy[1] : corner_xy[1] + work.shape[0], corner_xy[0] : corner_xy[0] + work.shape[1]]
+    shown = hole[inner] & (before.weight >= 2 * before.invented)
     origin[inner][shown], unseen[inner][shown] = SEEN, 0
     if trails:
         found = judge(sheet.images, t, hole, tracks, scale, trails, match_border, light)
         blend(
-            sheet.images, t, hole, tracks, scale, found, light, corner_xy, work, before, invented, origin, unseen
+            sheet.images, t, hole, tracks, scale, found, light, corner_xy, work, before.weight, before.invented, origin,
+            unseen,
         )  # fmt: skip
+    unseen[inner] = np.minimum(unseen[inner], np.rint(255 * (1 - before.painted)).astype(np.uint8))
     put(work, hole, corner_xy, sheet.painted[t - sheet.begin])

@@ -14,7 +14,7 @@ from typing import Any
 from cleanplate.base.names import refuse_inputs
 from cleanplate.base.options import with_choices
 from cleanplate.base.report import Report, StageClock, Watch
-from cleanplate.base.settings import Encode, Job, feather_for
+from cleanplate.base.settings import Encode, Job, PaintedFrame, feather_for
 from cleanplate.base.types import Box
 from cleanplate.base.when import parse_limits
 from cleanplate.chain import MaskPass, run
@@ -25,6 +25,7 @@ from cleanplate.mask.maker import MaskSource, Points
 from cleanplate.mask.stored import MaskSummary
 from cleanplate.mask.stored import make_masks as store_masks
 from cleanplate.paint.engine import engine_options
+from cleanplate.painted import read_painted
 from cleanplate.save.origin import check_origin_map
 from cleanplate.save.writer import check_output
 
@@ -59,6 +60,8 @@ def remove(
     origin_map: str | Path | None = None,
     workers: int = 1,
     fresh: bool = False,
+    reference: Paths = (),
+    trust_reference: bool = False,
     watch: Watch | None = None,
 ) -> Report:
     """Paint what the masks cover, everywhere else leave the video as it is, and prove it.
@@ -73,6 +76,9 @@ def remove(
     origin_map: an .mkv to write, whose gray says where samples came from: 128 seen elsewhere, 255 invented.
     workers: pieces painted at a time; the result does not depend on it. fresh: throw away what an earlier, stopped run
     of the same output left in its job folder, where else this one goes on from it.
+
+    reference: frames of this video painted in another program, as text with the time each is of: "frame.png@00:03.5";
+    what they show is taken in all frames of their shot where none shows what is there; trust_reference: everywhere.
 
     Raises `UsageError` (also `MaskError`) for what cannot be asked for, `MediaError` for files that cannot be read or
     written. On any error the output is not written and the input is as it was.
@@ -93,13 +99,17 @@ def remove(
         verify=verify,
         origin_map=None if origin_map is None else Path(origin_map),
         workers=workers,
+        references=tuple(PaintedFrame.parse(str(one)) for one in _paths(reference)),
+        trust_references=trust_reference,
     )
     ready = engine_options(engine, job.options)
     sources = mask_sources(mask, box, polygon)
-    refuse_inputs(output, [source.path for source in sources if source.path is not None])
+    given = [source.path for source in sources if source.path is not None]
+    refuse_inputs(output, [*given, *(painted.path for painted in job.references)])
     removed = [f"all but {source}" if invert and source.path else str(source) for source in sources]
     with open_video(job.video, job.rate) as reader:
         check_output(output, reader.info, job.encode)  # before any work is done
+        read_painted(job, reader)
         if job.origin_map is not None:
             check_origin_map(job.origin_map, output, reader.info)
         with JobFolder(output, fresh=fresh) as folder:
@@ -159,8 +169,7 @@ def _mask_facts(sources: Sequence[MaskSource], removed: Sequence[str]) -> Facts:
 
 def mask_sources(mask: Paths, box: Boxes, polygon: Polygons) -> list[MaskSource]:
     """The masks as the mask stage takes them. Raises `UsageError` for text or numbers that are none."""
-    paths = [mask] if isinstance(mask, str | Path) else mask
-    sources = [MaskSource.parse_file(str(path)) for path in paths]
+    sources = [MaskSource.parse_file(str(path)) for path in _paths(mask)]
     for one in _several(box, depth=1):
         text = one if isinstance(one, str) else ",".join(map(str, one))
         sources.append(MaskSource.parse_box(text))
@@ -168,6 +177,10 @@ def mask_sources(mask: Paths, box: Boxes, polygon: Polygons) -> list[MaskSource]
         text = one if isinstance(one, str) else " ".join(",".join(map(str, point)) for point in one)
         sources.append(MaskSource.parse_polygon(text))
     return sources
+
+
+def _paths(given: Paths) -> Sequence[str | Path]:
+    return [given] if isinstance(given, str | Path) else given
 
 
 def _several(given: Any, depth: int) -> list[Any]:

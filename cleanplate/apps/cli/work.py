@@ -12,7 +12,7 @@ import typer
 from cleanplate.apps.cli import flags, screen
 from cleanplate.base.options import with_choices
 from cleanplate.base.report import Report
-from cleanplate.base.settings import Encode, Job, feather_for, parse_memory
+from cleanplate.base.settings import Encode, Job, PaintedFrame, feather_for, parse_memory
 from cleanplate.base.when import parse_limits
 from cleanplate.chain import run
 from cleanplate.paint.engine import engine_class
@@ -31,6 +31,8 @@ def remove(
     quality: flags.Quality = None,
     invent: flags.Invent = None,
     engine_options: flags.EngineOptions = None,
+    reference: flags.References = None,
+    trust_reference: flags.TrustReference = False,
     grow: flags.Grow = 4,
     feather: flags.Feather = None,
     start: flags.Start = None,
@@ -75,6 +77,8 @@ def remove(
             origin_map=origin_map,
             workers=workers,
             fresh=fresh,
+            reference=reference or (),
+            trust_reference=trust_reference,
             watch=watch,
         )
     _show(report, quiet, as_json)
@@ -90,6 +94,8 @@ def fill(
     quality: flags.Quality = None,
     invent: flags.Invent = None,
     engine_options: flags.EngineOptions = None,
+    reference: flags.References = None,
+    trust_reference: flags.TrustReference = False,
     grow: flags.Grow = 4,
     feather: flags.Feather = None,
     start: flags.Start = None,
@@ -125,6 +131,8 @@ def fill(
         verify=verify,
         origin_map=origin_map,
         workers=workers,
+        references=tuple(PaintedFrame.parse(text) for text in reference or ()),
+        trust_references=trust_reference,
     )
     with screen.progress_line(not quiet and not as_json) as watch:
         report = run(job, watch, fresh=fresh)
