@@ -27,6 +27,7 @@ from cleanplate.base.types import Frame, VideoInfo
 from cleanplate.decode.reader import VideoReader, open_video
 from cleanplate.filling import Filling
 from cleanplate.forecast import forecast
+from cleanplate.inventing import invent_anchors
 from cleanplate.journal.facts import content_hash, job_facts
 from cleanplate.journal.folder import JobFolder
 from cleanplate.mask.stored import StoredMasks
@@ -108,6 +109,8 @@ class _Run:
             origin_map = OriginMap(job.origin_map, info) if job.origin_map else None
             watch_origin = origin_map.write if origin_map else None
             references = make_references(job, reader, self.masks, expected.grid, self.folder, self.clock, self.watch)
+            if references is not None:
+                invent_anchors(job, reader, self.masks, expected.grid, references, self.clock, self.watch)
             filling = Filling(
                 job, info, self.masks, expected.grid, self.folder, self.clock, self.watch, watch_origin, references
             )

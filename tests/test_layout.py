@@ -41,7 +41,8 @@ def allowed_rooms(name: str) -> set[str]:
         return {"base"}
     if name in STAGES:
         return {"base", name} | {to for who, to in ARROWS if who == name}
-    loop = STAGES | {"base", "crops", "pieces", "forecast", "journal", "surveying", "painted", "references", "filling"}
+    loop = STAGES | {"base", "crops", "pieces", "forecast", "journal", "surveying", "painted", "references"}
+    loop |= {"inventing", "filling"}
     tables = loop | {"chain"}
     return {
         "crops": {"base", "paste", "crops"},
@@ -51,6 +52,7 @@ def allowed_rooms(name: str) -> set[str]:
         "surveying": STAGES | {"base"},
         "painted": STAGES | {"base"},
         "references": STAGES | {"base", "pieces", "journal", "surveying", "painted"},
+        "inventing": STAGES | {"base", "pieces", "references"},
         "filling": STAGES | {"base", "pieces", "journal", "references"},
         "chain": loop,
         "tasks": tables | {"tasks"},
