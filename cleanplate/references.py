@@ -192,7 +192,8 @@ class References:
             which = np.zeros(len(window), np.bool_)
             which[list(asked)] = True
             image, hole = self._picture(index, parity)
-            part = _part(planes[which], box, hole.shape[1], hole.shape[0])
+            is_own = np.array(indices) == index
+            part = _part(planes[which | is_own], box, hole.shape[1], hole.shape[0])
             if part is not None:
                 image, hole = np.array(cut(image, part)), np.array(cut(hole, part))
                 found = _reference(index, image, hole, planes, which, part)

@@ -52,7 +52,7 @@ def allowed_rooms(name: str) -> set[str]:
         "surveying": STAGES | {"base"},
         "painted": STAGES | {"base"},
         "references": STAGES | {"base", "pieces", "journal", "surveying", "painted"},
-        "inventing": STAGES | {"base", "pieces", "references"},
+        "inventing": STAGES | {"base", "pieces", "surveying", "references"},
         "filling": STAGES | {"base", "pieces", "journal", "references"},
         "chain": loop,
         "tasks": tables | {"tasks"},

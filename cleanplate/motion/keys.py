@@ -32,5 +32,6 @@ def key_frames(shot: ShotSurvey, width_px: int, height_px: int, painted: Sequenc
     left = ~shows[len(tried) :].any(0)
     if left.sum() <= LEAST_GAIN * len(coverage.state):
         return []
-    chosen = choose(shows[: len(tried), left], tried, coverage.frame[never[left]], most_references(len(shot.frames)))
+    most = most_references(shot.stop - shot.start)
+    chosen = choose(shows[: len(tried), left], tried, coverage.frame[never[left]], most)
     return [int(tried[n]) for n in chosen]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -28,6 +28,8 @@ from cleanplate.paint.smooth import CONTEXT_PX
 
 TRUST = 7.5  # weight exp(TRUST) (V + V_FLOOR)^-V_POWER, that of the smooth fill being 1
 LEAST_AGREED = 0.3  # of the points both frames show that must follow the plane
+WELL_AGREED = 0.5  # the same: what is painted in a frame nearby follows the motion instead if fewer do
+SETTLED_BY = 6  # frames
 BAND_PX = 3  # of 240: the rim that judges
 LIGHT_PX = 24  # of 240: the surroundings that the light is fitted to
 LIGHT_LEVELS = 20.0  # a difference of so many levels of 255 at the rim is half believed to be one of light
@@ -45,6 +47,14 @@ class _Prepared:
     gray: NDArray[np.uint8]  # at the working scale
     known: NDArray[np.bool_]
     visible: NDArray[np.float32]  # (h, w) at full size: 1 = may be copied
+    is_used: bool = True
+
+
+class _Ways(NamedTuple):
+    """How a reference is carried over to a frame, and what share of what both show agrees with the first plane."""
+
+    planes: list[Plane]
+    agreed: float
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -81,7 +91,7 @@ class FarSight:
         self._unit = unit
         self._prepared = [self._prepare(reference) for reference in references]
         self._local = threading.local()  # DIS keeps buffers: one a thread
-        self._matched: dict[tuple[int, int], list[Plane]] = {}
+        self._matched: dict[tuple[int, int], _Ways] = {}
 
     def _prepare(self, reference: Reference) -> _Prepared:
         rows, columns = (-(-side // self._scale) for side in reference.hole.shape)
@@ -137,13 +147,34 @@ class FarSight:
     ) -> Iterator[tuple[_Prepared, _Layer]]:
         """What each reference of one kind shows, by each of its planes, of the part (h, w) from `corner_xy` on."""
         for n, one in enumerate(self._prepared):
-            if one.reference.needed[t] and one.reference.is_painted == is_painted:
-                for plane in self._match(n, t, gray, ~masked):
+            if one.is_used and one.reference.needed[t] and one.reference.is_painted == is_painted:
+                for plane in self._match(n, t, gray, ~masked).planes:
                     layer = self._layer(one, plane, image, hole, corner_xy, shape)
                     if layer is not None:
                         yield one, layer
 
-    def _match(self, n: int, t: int, gray: NDArray[np.uint8], known: NDArray[np.bool_]) -> list[Plane]:
+    def settle(self, gray: NDArray[np.uint8], masked: NDArray[np.bool_]) -> list[Reference]:
+        """Painted references of frames of the clip itself that no plane carries well: the motion has to. Call first.
+
+        They are not mixed in, and neither are those from elsewhere that fit nowhere. One decision for the whole clip:
+        what comes and goes is seen. `gray`, `masked` (T, h, w): all frames at the working scale.
+        """
+        followed = []
+        for n, one in enumerate(self._prepared):
+            if not one.reference.is_painted or one.reference.is_trusted:
+                continue
+            at = one.reference.index - self._start
+            frames = [t for t in np.flatnonzero(one.reference.needed).tolist() if t != at and masked[t].any()]
+            tried = frames[:: -(-len(frames) // SETTLED_BY)] if frames else []
+            agreed = float(np.median([self._match(n, t, gray[t], ~masked[t]).agreed for t in tried])) if tried else 0
+            if 0 < agreed < WELL_AGREED and 0 <= at < len(gray):
+                followed.append(one.reference)
+                one.is_used = False
+            elif 0 < agreed < LEAST_AGREED:
+                one.is_used = False
+        return followed
+
+    def _match(self, n: int, t: int, gray: NDArray[np.uint8], known: NDArray[np.bool_]) -> _Ways:
         """What takes points of frame `t` to the n-th reference, at full size: the planes of one layer or two; or none.
 
         `gray`, `known` (h, w): the frame at the working scale.
@@ -154,12 +185,16 @@ class FarSight:
             dis, one, s = self._local.dis, self._prepared[n], self._scale
             enlarge = np.array([[s, 0, (s - 1) / 2], [0, s, (s - 1) / 2], [0, 0, 1]])
             shrink = np.linalg.inv(enlarge)
-            match = register(dis, gray, known, one.gray, one.known, shrink @ one.reference.planes[t] @ enlarge)
-            planes = [match.plane] if one.reference.is_painted else []  # better a guess than nothing
-            if match.agreed >= LEAST_AGREED:
+            guess = shrink @ one.reference.planes[t] @ enlarge
+            match = register(dis, gray, known, one.gray, one.known, guess)
+            if one.reference.is_painted:  # better a guess than nothing
+                planes = [match.plane if match.agreed >= LEAST_AGREED else guess]
+            elif match.agreed >= LEAST_AGREED:
                 second = second_layer(dis, gray, known, one.gray, one.known, match.plane, self._unit)
                 planes = [match.plane] if second is None else [match.plane, second]
-            self._matched[n, t] = [enlarge @ plane @ shrink for plane in planes]
+            else:
+                planes = []
+            self._matched[n, t] = _Ways([enlarge @ plane @ shrink for plane in planes], match.agreed)
         return self._matched[n, t]
 
     def _layer(

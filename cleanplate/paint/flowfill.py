@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cleanplate.base.errors import UsageError
-from cleanplate.base.types import INVENTED, SEEN, Clip, Painting
-from cleanplate.paint.anchors import Unseen, invent
+from cleanplate.base.types import INVENTED, SEEN, Clip, Painting, Reference
+from cleanplate.paint.anchors import MOST_ANCHORS, Anchor, Unseen, invent
 from cleanplate.paint.blend import blend
 from cleanplate.paint.engine import WORK_HEIGHT_PX, Engine
 from cleanplate.paint.far import FarSight
@@ -117,6 +117,7 @@ class FlowFill(Engine):
         met = {t for n in np.flatnonzero(tracks.places[:, 3]).tolist() for t in (n, n + 1)}
         light = find_light(sheet.images, sheet.holes, sorted(met), pool)
         far = FarSight(clip.references, clip.start, scale, unit)
+        given = [_anchor(reference, clip) for reference in far.settle(tracks.gray, tracks.masked)]
         followed, hypotheses = FLOW, [FLOW, PLANE, CARRIED] if preset.is_carried else [FLOW, PLANE]
         for look in range(preset.looks):
             if look == preset.looks - 1:  # what lies farther was only for the look before
@@ -133,7 +134,7 @@ class FlowFill(Engine):
                     pending.popleft().result()
             for future in pending:
                 future.result()
-        if self.options.invent == "exemplar":
+        if self.options.invent == "exemplar" or given:
             unseen = Unseen(
                 painted=sheet.painted,
                 smooth=sheet.painted.copy(),
@@ -143,7 +144,8 @@ class FlowFill(Engine):
                 holes=sheet.holes,
                 frames=owed,
             )
-            invent(unseen, tracks, followed, scale, unit, pool)
+            most = MOST_ANCHORS if self.options.invent == "exemplar" else 0
+            invent(unseen, tracks, followed, scale, unit, pool, given, most)
         if self.options.steady:
             share = self.options.steady
             steady(sheet.painted, sheet.holes, owed, sheet.begin, tracks, followed, share, scale, unit, light, pool)
@@ -166,6 +168,17 @@ class _Sheet:
     painted: NDArray[Any]  # (N, H, W, 3)
     origin: NDArray[np.uint8]  # (N, H, W)
     unseen: NDArray[np.uint8]  # (N, H, W): 0 = seen in other frames, 255 = in none
+
+
+def _anchor(reference: Reference, clip: Clip) -> Anchor:
+    """A painted frame of the clip itself, as large as the clip's."""
+    t = reference.index - clip.start
+    image, hole = np.array(clip.images[t]), np.asarray(clip.holes[t])
+    places = np.argwhere(hole)
+    x, y = np.rint(places[:, ::-1] + reference.planes[t][:2, 2]).astype(int).T  # a crop of the same frame
+    inside = (x >= 0) & (y >= 0) & (x < reference.hole.shape[1]) & (y < reference.hole.shape[0])
+    image[tuple(places[inside].T)] = reference.image[y[inside], x[inside]]
+    return Anchor(t=t, image=image)
 
 
 def _trails(
