@@ -50,6 +50,8 @@ _WORTH_IT = 0.02
 "of a frame's cells: a reference that reveals less of what is left is not looked at for that frame"
 _CONTEXT_PX = 16
 "around what a crop shows, for guesses are good to a few px"
+_NEARER = 3
+"times as far as the camera's path says may what lies in front have travelled"
 _BEYOND_FRAMES = 12
 "of those owed: an engine may paint some more, to compare with"
 _HELD_FRAMES = 4
@@ -248,7 +250,9 @@ def _part(planes: NDArray[np.float64], box: Box, width: int, height: int) -> Box
     corners = np.array([[0, 0], [x1 - x0 - 1, 0], [0, y1 - y0 - 1], [x1 - x0 - 1, y1 - y0 - 1]], np.float64)
     boxes = []
     for plane in planes:
-        low, high = np.floor(through(plane, corners).min(0)), np.ceil(through(plane, corners).max(0)) + 1
+        there = through(plane, corners)
+        nearer = there + (_NEARER - 1) * (there - corners - box[:2])  # what lies in front has travelled farther
+        low, high = np.floor(np.minimum(there, nearer).min(0)), np.ceil(np.maximum(there, nearer).max(0)) + 1
         boxes.append((int(low[0]), int(low[1]), int(high[0]), int(high[1])))
     around = union_box(boxes)
     part = None if around is None else shared_box(around, (0, 0, width, height))
