@@ -111,6 +111,21 @@ def test_two_frames_give_way_to_each_other(nudge: Shot, tmp_path: Path):
     assert np.abs(np.diff(light)).max() < 0.25 * (light[0] - light[-1])
 
 
+def test_what_is_painted_follows_the_light(tmp_path: Path):
+    """The exposure swings by 18 %; a frame from the middle is taken everywhere."""
+    shot = Shot(tmp_path, "exposure", FRAMES, 192, 108)
+    light = [plate.mean() for plate in shot.plate]
+    assert np.ptp(light) > 15  # levels
+    shot.remove(tmp_path / "out.mkv", reference=paint(tmp_path / "frame.png", shot.plate[AT]), trust_reference=True)
+    off = [
+        (image[hole].astype(float) - plate[hole]).mean()
+        for image, plate, hole in zip(rgb(tmp_path / "out.mkv"), shot.plate, shot.holes, strict=True)
+        if hole.sum() > 300  # he walks in from the side
+    ]
+    print(f"light swings by {np.ptp(light):.0f} levels, the fill is off by {np.abs(off).max():.1f} at most")
+    assert np.abs(off).max() < 3
+
+
 def test_fields_get_the_fields_of_painted_frames(nudge: Shot, tmp_path: Path):
     from interlaced import hole_db, luma_of, weave_rows, write_interlaced
 
