@@ -27,10 +27,12 @@ from cleanplate.base.types import Frame, VideoInfo
 from cleanplate.decode.reader import VideoReader, open_video
 from cleanplate.filling import Filling
 from cleanplate.forecast import forecast
+from cleanplate.inventing import invent_anchors
 from cleanplate.journal.facts import content_hash, job_facts
 from cleanplate.journal.folder import JobFolder
 from cleanplate.mask.stored import StoredMasks
 from cleanplate.paint.engine import engine_options
+from cleanplate.painted import read_painted
 from cleanplate.references import make_references
 from cleanplate.save.options import LARGE_PX
 from cleanplate.save.origin import OriginMap, check_origin_map
@@ -66,6 +68,7 @@ def run(job: Job, watch: Watch | None = None, mask_pass: MaskPass | None = None,
     StoredMasks(job.masks)  # before anything is made beside the output
     with open_video(job.video, job.rate) as reader:
         check_output(job.output, reader.info, job.encode)
+        read_painted(job, reader)
     with JobFolder(job.output, fresh=fresh) as folder:
         masks = {"the masks": content_hash(job.masks)}
         folder.claim(job_facts(job, engine_options(job.engine, job.options), masks))
@@ -107,6 +110,8 @@ class _Run:
             origin_map = OriginMap(job.origin_map, info) if job.origin_map else None
             watch_origin = origin_map.write if origin_map else None
             references = make_references(job, reader, self.masks, expected.grid, self.folder, self.clock, self.watch)
+            if references is not None:
+                invent_anchors(job, reader, self.masks, expected.grid, references, self.clock, self.watch)
             filling = Filling(
                 job, info, self.masks, expected.grid, self.folder, self.clock, self.watch, watch_origin, references
             )

@@ -92,6 +92,7 @@ def forecast(job: Job, info: VideoInfo, masks: StoredMasks, encoder: str) -> For
     crop_px = _largest_crop_px(info, stretches, spec, job.grow_px)
     is_large = samples > LARGE_PX
     ceiling_bytes = job.memory_bytes or (_LARGE_MEMORY_BYTES if is_large else MEMORY_DEFAULT_BYTES)
+    invents = spec.references > 0 and str(job.options.get("invent", "smooth")) != "smooth"
     grid = plan_grid(
         core_frames=spec.core_frames,
         margin_frames=spec.margin_frames,
@@ -103,7 +104,7 @@ def forecast(job: Job, info: VideoInfo, masks: StoredMasks, encoder: str) -> For
         region_bytes=_REGION_BYTES_PER_PX * max(_hole_box_px(stretch) for stretch in stretches),
         budget_bytes=ceiling_bytes,
         workers=job.workers,
-        references=spec.references,
+        references=spec.references * (2 if invents or job.references else 1),  # as many that were painted
     )
     if grid.memory_bytes > ceiling_bytes:
         if job.memory_bytes is not None:
@@ -118,10 +119,13 @@ def forecast(job: Job, info: VideoInfo, masks: StoredMasks, encoder: str) -> For
     painted = _hole_samples(info, stretches, job.grow_px) * (3 * sample_bytes + 1)
     kept = painted * (grid.core + grid.joint) // grid.core
     work = masks.frame_count * samples * (_DECODE + _LOOK_AND_PROVE + _encode_cost(encoder, job.encode.preset))
-    is_surveyed = spec.references > 0 and masks.frame_count > grid.core + grid.margin and len(masks.spans) > 1
-    if is_surveyed:
+    has_anchors = invents and masks.frame_count > grid.core
+    is_seen_whole = masks.frame_count <= grid.core + grid.margin or len(masks.spans) == 1
+    if job.references or has_anchors or (spec.references > 0 and not is_seen_whole):
         work += masks.frame_count * (samples * _DECODE + _SURVEY)
         kept += most_references(masks.frame_count) * frame_bytes
+    anchors = masks.frame_count // grid.core + most_references(masks.frame_count) if has_anchors else 0
+    kept += (len(job.references) + anchors) * samples * 3 * sample_bytes
     painted_px = sum(runs) * (grid.core + grid.joint) / grid.core * spec.work_px(crop_px)
     work += painted_px * spec.core_seconds_per_mpx * _quality_times(job)
     return Forecast(

@@ -1,18 +1,20 @@
 """Frames from far away for the engine: the survey pass over a video, the frames it chooses, and each piece's share.
 
-    references = References.survey(job, reader, masks, grid, folder, clock)     # None: they cannot help here
-    references.of(window, owed, box)        # for one piece and one crop, holes blanked
+    references = make_references(job, reader, masks, grid, folder, clock)   # None: they cannot help here
+    references.of_field(None)(window, owed, box)    # for one piece and one crop, holes blanked
 
-What the survey found and the frames it chose lie in the job folder: a job that goes on goes by the same.
+Beside frames that show what holes hide there are painted ones: by a person, or by `inventing`. What the survey found
+and all these frames lie in the job folder: a job that goes on goes by the same.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from threading import Lock
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,15 +24,23 @@ from cleanplate.base.fields import FIELDS, field_of
 from cleanplate.base.plan import Grid
 from cleanplate.base.report import StageClock, Watch
 from cleanplate.base.settings import Job
-from cleanplate.base.types import Box, Frame, Hole, Reference
+from cleanplate.base.types import Box, Frame, Hole, Image, Reference
 from cleanplate.decode.reader import VideoReader
 from cleanplate.journal.folder import JobFolder
-from cleanplate.journal.surveys import pack_frame, pack_survey, unpack_frame, unpack_survey
+from cleanplate.journal.surveys import (
+    pack_frame,
+    pack_picture,
+    pack_survey,
+    unpack_frame,
+    unpack_picture,
+    unpack_survey,
+)
 from cleanplate.mask.stored import StoredMasks
 from cleanplate.motion.coverage import choose
 from cleanplate.motion.register import Plane, through
 from cleanplate.motion.survey import ShotSurvey, Survey
-from cleanplate.paint.engine import engine_spec
+from cleanplate.paint.engine import engine_options, engine_spec
+from cleanplate.painted import read_painted
 from cleanplate.paste import Region, regions_of
 from cleanplate.pieces import Held
 from cleanplate.surveying import is_worth_it, survey_video
@@ -40,6 +50,8 @@ _WORTH_IT = 0.02
 "of a frame's cells: a reference that reveals less of what is left is not looked at for that frame"
 _CONTEXT_PX = 16
 "around what a crop shows, for guesses are good to a few px"
+_NEARER = 3
+"times as far as the camera's path says may what lies in front have travelled"
 _BEYOND_FRAMES = 12
 "of those owed: an engine may paint some more, to compare with"
 _HELD_FRAMES = 4
@@ -56,12 +68,16 @@ def make_references(
 ) -> References | None:
     """Survey the video and fetch the frames that are worth showing to pieces far away; None where there are none.
 
-    Videos that a piece sees whole, or whose holes a glance shows to gain nothing, are not surveyed.
+    Videos that a piece sees whole, or whose holes a glance shows to gain nothing, are not surveyed; those for which
+    something is painted are.
     """
-    if not engine_spec(job.engine).references or masks.frame_count <= grid.core + grid.margin:
+    if not engine_spec(job.engine).references:
+        return None
+    is_painted = bool(job.references) or (invents(job) and masks.frame_count > grid.core)
+    if not is_painted and masks.frame_count <= grid.core + grid.margin:
         return None
     with clock.time("survey"):
-        if not is_worth_it(reader, masks, grid.margin, job.grow_px):
+        if not is_painted and not is_worth_it(reader, masks, grid.margin, job.grow_px):
             return None
         stored = folder.load(_SURVEY)
         survey = unpack_survey(stored) if stored is not None else None
@@ -72,7 +88,15 @@ def make_references(
         missing = {index for index in chosen if folder.load(_frame_name(index)) is None}
         if missing:
             _fetch(missing, reader, folder)
-    return References(survey, job, masks, folder) if chosen else None
+    references = References(survey, job, masks, folder)
+    for index, (image, hole) in read_painted(job, reader).items():
+        references.add_painted(index, image, hole, is_trusted=job.trust_references)
+    return references if chosen or is_painted else None
+
+
+def invents(job: Job) -> bool:
+    """Whether what no frame shows is to be painted with texture, which pieces have to agree about."""
+    return getattr(engine_options(job.engine, job.options), "invent", "smooth") != "smooth"
 
 
 def _fetch(missing: set[int], reader: VideoReader, folder: JobFolder) -> None:
@@ -96,8 +120,27 @@ class References:
         self._masks = masks
         self._folder = folder
         self._most = engine_spec(job.engine).references
-        self._frames: OrderedDict[int, Frame] = OrderedDict()
+        self._frames: OrderedDict[str, Any] = OrderedDict()
+        self._painted: dict[int, bool] = {}
+        "painted frames, and whether each is right"
         self._lock = Lock()
+
+    @property
+    def painted(self) -> tuple[int, ...]:
+        """Indices of the frames that are painted."""
+        return tuple(self._painted)
+
+    def add_painted(self, index: int, image: Image, hole: Hole, *, is_trusted: bool = False) -> None:
+        """From now on pieces are shown this picture (H, W, 3) of a frame; only `hole` (H, W) of it is not painted."""
+        self._folder.store(_painted_name(index), pack_picture(image, hole))
+        self._painted[index] = is_trusted
+
+    def take_painted(self, index: int) -> bool:
+        """The same with one that a run before this one has painted; whether there is one."""
+        if self._folder.load(_painted_name(index)) is None:
+            return False
+        self._painted[index] = False
+        return True
 
     def of_field(self, parity: int | None) -> Callable[[Sequence[Held], tuple[int, int], Box], tuple[Reference, ...]]:
         """What `pieces.paint_piece` asks for: of whole frames, or of the fields of one parity."""
@@ -107,10 +150,17 @@ class References:
         """References for the owed frames of a window of one shot, cropped to what the crop `box` may need of them."""
         indices = [held.frame.index for held in window]
         shot = self.survey.shot_of(indices[owed[0]])
-        if shot is None or not shot.coverage.references:
+        if shot is None:
             return ()
         near = range(max(owed[0] - _BEYOND_FRAMES, 0), min(owed[1] + _BEYOND_FRAMES, len(window)))
         asked = [n for n in near if window[n].regions and shot.start <= indices[n] < shot.stop]
+        return (*self._far(shot, window, asked, box, parity), *self._painted_for(shot, window, asked, box, parity))
+
+    def _far(
+        self, shot: ShotSurvey, window: Sequence[Held], asked: Sequence[int], box: Box, parity: int | None
+    ) -> Iterator[Reference]:
+        """What frames from far away show of the `asked` frames of a window."""
+        indices = [held.frame.index for held in window]
         chosen = self._chosen(shot, [indices[n] for n in asked])
         needed = np.zeros((len(chosen), len(window)), np.bool_)
         for n in asked:
@@ -119,12 +169,37 @@ class References:
             for m, row in enumerate(cells):
                 needed[m, n] = (row & left).sum() > _WORTH_IT * len(left)
                 left &= ~row
-        found = [
-            self._cropped(shot, shot.coverage.references[number], indices, box, which, parity)
-            for number, which in zip(chosen, needed, strict=True)
-            if which.any()
-        ]
-        return tuple(reference for reference in found if reference is not None)
+        for number, which in zip(chosen, needed, strict=True):
+            if which.any():
+                index = shot.coverage.references[number]
+                planes = _planes(shot, index, indices, box, parity)
+                frame, regions = self._frame(index, parity)
+                assert frame.native is not None
+                part = _part(planes[which], box, frame.native.width_px, frame.native.height_px)
+                if part is not None:
+                    hole = np.zeros((part[3] - part[1], part[2] - part[0]), np.bool_)
+                    for region in regions:
+                        if (shared := shared_box(region.box_xyxy, part)) is not None:
+                            cut(hole, shared, part[:2])[...] = cut(region.blank, shared, region.box_xyxy[:2])
+                    yield _reference(index, np.array(frame.crop(part)), hole, planes, which, part)
+
+    def _painted_for(
+        self, shot: ShotSurvey, window: Sequence[Held], asked: Sequence[int], box: Box, parity: int | None
+    ) -> Iterator[Reference]:
+        """Painted frames of the shot for the `asked` frames of a window, for each those that lie nearest in time."""
+        indices = [held.frame.index for held in window]
+        there = [index for index in self._painted if shot.start <= index < shot.stop]
+        for index in sorted(there, key=lambda index: min(abs(index - indices[n]) for n in asked))[: self._most]:
+            planes = _planes(shot, index, indices, box, parity)
+            which = np.zeros(len(window), np.bool_)
+            which[list(asked)] = True
+            image, hole = self._picture(index, parity)
+            is_own = np.array(indices) == index
+            part = _part(planes[which | is_own], box, hole.shape[1], hole.shape[0])
+            if part is not None:
+                image, hole = np.array(cut(image, part)), np.array(cut(hole, part))
+                found = _reference(index, image, hole, planes, which, part)
+                yield replace(found, is_painted=True, is_trusted=self._painted[index])
 
     def _chosen(self, shot: ShotSurvey, indices: Sequence[int]) -> list[int]:
         """Positions of the shot's references that tell most of those frames' holes."""
@@ -135,61 +210,67 @@ class References:
         frames = np.array(coverage.references)
         return choose(coverage.revealed[:, cells], frames, coverage.frame[cells], self._most)
 
-    def _cropped(
-        self,
-        shot: ShotSurvey,
-        index: int,
-        indices: Sequence[int],
-        box: Box,
-        needed: NDArray[np.bool_],
-        parity: int | None,
-    ) -> Reference | None:
-        frame, regions = self._frame(index, parity)
-        assert frame.native is not None
-        width, height = frame.native.width_px, frame.native.height_px
-        planes = [_in_field(shot.motion(other, index), parity) @ _moved(box) for other in indices]
-        x0, y0, x1, y1 = box
-        corners = np.array([[0, 0], [x1 - x0 - 1, 0], [0, y1 - y0 - 1], [x1 - x0 - 1, y1 - y0 - 1]], np.float64)
-        boxes = []
-        for plane in (planes[n] for n in np.flatnonzero(needed)):
-            low, high = np.floor(through(plane, corners).min(0)), np.ceil(through(plane, corners).max(0)) + 1
-            boxes.append((int(low[0]), int(low[1]), int(high[0]), int(high[1])))
-        around = union_box(boxes)
-        assert around is not None  # it is needed somewhere
-        part = shared_box(around, (0, 0, width, height))
-        if part is None:
-            return None
-        part = grow_box(part, _CONTEXT_PX, width, height)
-        image = np.array(frame.crop(part))
-        hole = np.zeros(image.shape[:2], np.bool_)
-        for region in regions:
-            if (shared := shared_box(region.box_xyxy, part)) is not None:
-                cut(hole, shared, part[:2])[...] = cut(region.blank, shared, region.box_xyxy[:2])
-        image[hole] = 0
-        here = np.linalg.inv(_moved(part))
-        return Reference(
-            index=index, image=image, hole=hole, planes=np.stack([here @ plane for plane in planes]), needed=needed
-        )
-
     def _frame(self, index: int, parity: int | None) -> tuple[Frame, tuple[Region, ...]]:
         """A chosen frame, or its field, and its holes."""
+        frame = self._held(_frame_name(index), lambda stored: unpack_frame(stored, index))
         with self._lock:
-            frame = self._frames.get(index)
-            if frame is None:
-                stored = self._folder.load(_frame_name(index))
-                assert stored is not None  # fetched when the run began
-                frame = unpack_frame(stored, index)
-                self._frames[index] = frame
-                while len(self._frames) > _HELD_FRAMES:
-                    self._frames.popitem(last=False)
             hole: Hole = self._masks.labels(frame.pts) != 0
         native, line_px = frame.native, 1
-        assert native is not None
         if parity is not None:
             native, hole, line_px = field_of(native, parity), hole[parity :: len(FIELDS)], len(FIELDS)
             frame = replace(frame, native=native)
         grow, feather = self._job.grow_px, self._job.feather_px
         return frame, regions_of(hole, native.layout, grow_px=grow, feather_px=feather, line_px=line_px)
+
+    def _picture(self, index: int, parity: int | None) -> tuple[Image, Hole]:
+        """A painted frame, or its field, and what of it is not painted."""
+        image, hole = self._held(_painted_name(index), unpack_picture)
+        return (image, hole) if parity is None else (image[parity :: len(FIELDS)], hole[parity :: len(FIELDS)])
+
+    def _held(self, name: str, unpack: Callable[[bytes], Any]) -> Any:
+        """What is stored under a name, unpacked; the last few are kept."""
+        with self._lock:
+            if name not in self._frames:
+                stored = self._folder.load(name)
+                assert stored is not None  # stored when the run began
+                self._frames[name] = unpack(stored)
+                while len(self._frames) > _HELD_FRAMES:
+                    self._frames.popitem(last=False)
+            return self._frames[name]
+
+
+def _planes(shot: ShotSurvey, index: int, indices: Sequence[int], box: Box, parity: int | None) -> NDArray[np.float64]:
+    """What takes points of a crop in each of the frames `indices` to the frame `index`: (N, 3, 3)."""
+    return np.stack([_in_field(shot.motion(other, index), parity) @ _moved(box) for other in indices])
+
+
+def _part(planes: NDArray[np.float64], box: Box, width: int, height: int) -> Box | None:
+    """The part of a frame that a crop may need, for the frames that the planes (N, 3, 3) are of."""
+    x0, y0, x1, y1 = box
+    corners = np.array([[0, 0], [x1 - x0 - 1, 0], [0, y1 - y0 - 1], [x1 - x0 - 1, y1 - y0 - 1]], np.float64)
+    boxes = []
+    for plane in planes:
+        there = through(plane, corners)
+        nearer = there + (_NEARER - 1) * (there - corners - box[:2])  # what lies in front has travelled farther
+        low, high = np.floor(np.minimum(there, nearer).min(0)), np.ceil(np.maximum(there, nearer).max(0)) + 1
+        boxes.append((int(low[0]), int(low[1]), int(high[0]), int(high[1])))
+    around = union_box(boxes)
+    part = None if around is None else shared_box(around, (0, 0, width, height))
+    return None if part is None else grow_box(part, _CONTEXT_PX, width, height)
+
+
+def _reference(
+    index: int, image: Image, hole: Hole, planes: NDArray[np.float64], needed: NDArray[np.bool_], part: Box
+) -> Reference:
+    """The part of a frame, as it is shown to a piece."""
+    image[hole] = 0
+    here = np.linalg.inv(_moved(part))
+    return Reference(index=index, image=image, hole=hole, planes=here @ planes, needed=needed)
+
+
+def _painted_name(index: int) -> str:
+    """Of a painted frame in the job folder."""
+    return f"painted-{index:08d}"
 
 
 def _frame_name(index: int) -> str:

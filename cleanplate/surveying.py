@@ -32,7 +32,7 @@ def is_worth_it(reader: VideoReader, masks: StoredMasks, near_frames: int, grow_
     each = masks.frame_count / info.rate / info.time_base / _GLIMPSES
     found = reader.glimpses([int(begin + (n + 0.5) * each) for n in range(_GLIMPSES)], _GLIMPSE_FRAMES)
     return needs_survey(
-        ((_bright(first), _bright(second)) for first, second in found),
+        ((bright(first), bright(second)) for first, second in found),
         _GLIMPSE_FRAMES,
         info.bit_depth,
         masks.labels(begin) != 0,
@@ -54,16 +54,16 @@ def survey_video(
             native = frame.native
             assert native is not None
             hole = None if masks.is_empty(frame.pts) else masks.labels(frame.pts) != 0
-            bright = _bright(native)
-            starts_shot = cuts.push(thumbnail(bright, native.layout.bit_depth, hole))
+            luma = bright(native)
+            starts_shot = cuts.push(thumbnail(luma, native.layout.bit_depth, hole))
             if surveyor.wants(frame.index, starts_shot):
-                surveyor.push(frame.index, bright, native.layout.bit_depth, hole)
+                surveyor.push(frame.index, luma, native.layout.bit_depth, hole)
             count = frame.index + 1
             if watch is not None:
                 watch(Progress(stage="survey", done=count, total=masks.frame_count))
     return surveyor.finish(count)
 
 
-def _bright(native: Planes) -> NDArray[Any]:
+def bright(native: Planes) -> NDArray[Any]:
     """The samples that are most of luma, as in `pieces.hold`."""
     return native.arrays[1 if native.layout.model == "rgb" else 0]

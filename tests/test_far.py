@@ -122,7 +122,8 @@ def test_a_reference_never_shows_what_it_hides():
     painted = make_engine("flowfill").fill(
         Clip(images=images, holes=holes, references=(replace(reference, is_painted=True),))
     )
-    assert np.array_equal(painted.images, painting.images)
+    error = np.abs(painted.images.astype(float) - scene.plate)[:, inner]
+    assert np.sqrt((error**2).mean()) < 4  # it takes the place of the smooth fill
     assert (painted.origin[holes] == 2).all()  # what was invented elsewhere is invented here
 
 

@@ -56,7 +56,8 @@ def allowed_rooms(name: str) -> set[str]:
         return {"base"}
     if name in STAGES:
         return {"base", name} | {to for who, to in ARROWS if who == name}
-    loop = STAGES | {"base", "crops", "pieces", "forecast", "journal", "surveying", "references", "filling"}
+    loop = STAGES | {"base", "crops", "pieces", "forecast", "journal", "surveying", "painted", "references"}
+    loop |= {"inventing", "filling"}
     tables = loop | {"chain"}
     return {
         "crops": {"base", "paste", "crops"},
@@ -64,7 +65,9 @@ def allowed_rooms(name: str) -> set[str]:
         "forecast": STAGES | {"base", "crops"},
         "journal": {"base", "motion", "pieces", "journal"},
         "surveying": STAGES | {"base"},
-        "references": STAGES | {"base", "pieces", "journal", "surveying"},
+        "painted": STAGES | {"base"},
+        "references": STAGES | {"base", "pieces", "journal", "surveying", "painted"},
+        "inventing": STAGES | {"base", "pieces", "surveying", "references"},
         "filling": STAGES | {"base", "pieces", "journal", "references"},
         "chain": loop,
         "tasks": tables | {"tasks"},

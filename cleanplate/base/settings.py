@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from cleanplate.base.errors import UsageError
-from cleanplate.base.when import Span
+from cleanplate.base.when import Span, parse_time, time_text
 
 MEMORY_DEFAULT_BYTES = 2 * 1024**3
 
@@ -42,6 +42,29 @@ def check_grow(grow_px: int, feather_px: int) -> None:
             f"--feather is {feather_px}, but must lie between 0 and --grow ({grow_px}); "
             "it blends inside the grown border"
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaintedFrame:
+    """A frame of the video that somebody painted in another program."""
+
+    path: Path
+    time_s: Fraction
+    "which frame: the one that begins nearest to it, from the first frame on"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """`frame.png@00:03.5`. Raises `UsageError` for anything else."""
+        name, at, time = text.rpartition("@")
+        if not at or not name:
+            raise UsageError(
+                f"--reference '{text}' does not say which frame of the video it is; write its time behind it, like "
+                f"{text or 'frame.png'}@00:03.5"
+            )
+        return cls(path=Path(name), time_s=parse_time(time, f"--reference '{text}'"))
+
+    def __str__(self) -> str:
+        return f"{self.path}@{time_text(self.time_s)}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +111,10 @@ class Job:
     "where to write a video that says which samples were seen elsewhere and which invented"
     workers: int = 1
     "pieces painted at a time, where memory allows; the result does not depend on it"
+    references: tuple[PaintedFrame, ...] = ()
+    "what they show is taken where no frame shows what is there"
+    trust_references: bool = False
+    "it is taken everywhere in the holes"
 
     def __post_init__(self) -> None:
         check_grow(self.grow_px, self.feather_px)
@@ -95,5 +122,9 @@ class Job:
             raise UsageError(f"--rate is {self.rate}, but must be above 0 frames a second")
         if self.memory_bytes is not None and self.memory_bytes < 256 * 1024**2:
             raise UsageError(f"--memory is {self.memory_bytes / 1024**2:.0f} MiB, but at least 256 MiB are needed")
+        if self.trust_references and not self.references:
+            raise UsageError(
+                "--trust-reference says how --reference is used, but none is given; give one or leave it out"
+            )
         if not 1 <= self.workers <= 64:
             raise UsageError(f"--workers is {self.workers}, but must lie between 1 and 64")

@@ -197,7 +197,9 @@ class Reference:
     # guess, good to a few px
     needed: NDArray[np.bool_]  # (T,): where it shows something that no frame nearby does
     is_painted: bool = False
-    "its hole is filled by invention: what is copied from there is invented as well"
+    "its hole is filled by invention: what is copied from there is invented as well, and only where nothing is seen"
+    is_trusted: bool = False
+    "painted, and right: what it shows goes before what other frames show"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
-from itertools import islice, pairwise
+from itertools import groupby, islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -199,11 +199,17 @@ class FileReader(VideoReader):
                 yield self._planes(shown[0], 0), self._planes(shown[-1], apart_frames)
 
     def frames_at(self, times: Mapping[int, int]) -> Iterator[Frame]:
-        for index, pts in times.items():
-            with closing(self._sought(pts)) as pictures:
-                shown = next((picture for picture in pictures if (self._time_said(picture) or 0) >= pts), None)
-            if shown is not None and self._time_said(shown) == pts and not shown.is_corrupt:
-                yield Frame(index=index, pts=pts, duration=self._step, native=self._planes(shown, index))
+        for _, run in groupby(enumerate(sorted(times)), key=lambda item: item[1] - item[0]):  # one after the other
+            wanted = {times[index]: index for _, index in run}
+            last = max(wanted)
+            with closing(self._sought(min(wanted))) as pictures:
+                for picture in pictures:
+                    pts = self._time_said(picture)
+                    if pts in wanted and not picture.is_corrupt:
+                        index = wanted.pop(pts)
+                        yield Frame(index=index, pts=pts, duration=self._step, native=self._planes(picture, index))
+                    if pts is not None and pts >= last:
+                        break
 
     def _sought(self, time: int) -> Generator[VideoFrame]:
         """The pictures from the last key frame before a time on; none where the file cannot be sought in."""

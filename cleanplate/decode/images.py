@@ -88,32 +88,36 @@ class ImageReader(VideoReader):
                 )
 
     def _read(self, index: int) -> Planes:
-        path = self._paths[index]
-        # JPEG is read as shown (EXIF turn applied); for the others only UNCHANGED keeps alpha.
-        is_jpeg = path.suffix.lower() in (".jpg", ".jpeg")
-        flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH if is_jpeg else cv2.IMREAD_UNCHANGED
-        data = path.read_bytes()
-        try:
-            image = None if is_damaged_png(data) else cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-        except cv2.error:
-            image = None
-        if image is None:
-            raise MediaError(f"the image '{path}' cannot be read; it is damaged or not an image")
-        names = {
-            (np.uint8, 1): "gray",
-            (np.uint16, 1): "gray16le",
-            (np.uint8, 3): "bgr24",
-            (np.uint16, 3): "bgr48le",
-            (np.uint8, 4): "bgra",
-            (np.uint16, 4): "bgra64le",
-        }
-        height, width = image.shape[:2]
-        stored = image.reshape(height, -1)  # (H, W x channels) BGR
-        name = names.get((image.dtype.type, stored.shape[1] // width))
-        if name is None:
-            raise MediaError(f"the image '{path}' holds {image.dtype} samples; save it with 8 or 16 bits")
-        views = PIXEL_FORMATS[name].views([stored], width, height)
-        for view in views:
-            view.flags.writeable = False
-        layout = stored_layout(PIXEL_FORMATS[name], Color(matrix=0, full_range=True), height)
-        return Planes(arrays=tuple(views), layout=layout)
+        return read_image(self._paths[index])
+
+
+def read_image(path: Path) -> Planes:
+    """A picture's own samples. Raises `MediaError` for what is damaged, no image, or of another kind of samples."""
+    # JPEG is read as shown (EXIF turn applied); for the others only UNCHANGED keeps alpha.
+    is_jpeg = path.suffix.lower() in (".jpg", ".jpeg")
+    flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH if is_jpeg else cv2.IMREAD_UNCHANGED
+    data = path.read_bytes()
+    try:
+        image = None if is_damaged_png(data) else cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except cv2.error:
+        image = None
+    if image is None:
+        raise MediaError(f"the image '{path}' cannot be read; it is damaged or not an image")
+    names = {
+        (np.uint8, 1): "gray",
+        (np.uint16, 1): "gray16le",
+        (np.uint8, 3): "bgr24",
+        (np.uint16, 3): "bgr48le",
+        (np.uint8, 4): "bgra",
+        (np.uint16, 4): "bgra64le",
+    }
+    height, width = image.shape[:2]
+    stored = image.reshape(height, -1)  # (H, W x channels) BGR
+    name = names.get((image.dtype.type, stored.shape[1] // width))
+    if name is None:
+        raise MediaError(f"the image '{path}' holds {image.dtype} samples; save it with 8 or 16 bits")
+    views = PIXEL_FORMATS[name].views([stored], width, height)
+    for view in views:
+        view.flags.writeable = False
+    layout = stored_layout(PIXEL_FORMATS[name], Color(matrix=0, full_range=True), height)
+    return Planes(arrays=tuple(views), layout=layout)

@@ -28,6 +28,7 @@ def job_facts(job: Job, options: Any, masks: Facts) -> Facts:
     no byte and are left out.
     """
     found = {"the input": fingerprint(job.video), **masks}
+    found |= {f"the reference '{painted}'": fingerprint(painted.path) for painted in job.references}
     asked = {
         "--engine": job.engine,
         "--grow": job.grow_px,
@@ -36,6 +37,7 @@ def job_facts(job: Job, options: Any, masks: Facts) -> Facts:
         "--start and --stop": job.within,
         "the device": job.device,
         "--memory": job.memory_bytes,
+        "--trust-reference": job.trust_references,
     }
     asked |= {f"--set {name}": value for name, value in dataclasses.asdict(options).items() if name != "threads"}
     asked |= {f"--{name}": value for name, value in dataclasses.asdict(job.encode).items()}

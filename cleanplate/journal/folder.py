@@ -13,6 +13,7 @@
       masks.json         that they are whole
       survey             what the survey found
       reference-00000610 a frame that pieces far away are shown
+      painted-00000044   a frame whose hole was painted before the pieces, or by a person
       00000000-00000068  a finished piece: its frames, from 0 up to 68; -0 or -1 behind: of their top or bottom fields
 
 Nothing here is believed without its checksum, so nothing here can spoil a result.

@@ -1,4 +1,4 @@
-"""The form of what a survey leaves in the job folder: what it found, and whole frames in their own samples."""
+"""The form of what lies in the job folder beside pieces: what a survey found, whole frames, painted frames."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cleanplate.base.types import Frame, PlaneLayout, Planes
+from cleanplate.base.types import Frame, Hole, Image, PlaneLayout, Planes
 from cleanplate.motion.coverage import Coverage
 from cleanplate.motion.survey import ShotSurvey, Survey
 
@@ -66,6 +66,19 @@ def unpack_frame(packed: bytes, index: int) -> Frame:
         plane.flags.writeable = False
     native = Planes(arrays=planes, layout=PlaneLayout(**facts["layout"]))
     return Frame(index=index, pts=facts["pts"], duration=facts["duration"], native=native)
+
+
+def pack_picture(image: Image, hole: Hole) -> bytes:
+    """A painted frame, lossless, and what of it is not painted."""
+    return _archive({"image": image, "hole": np.packbits(hole)})
+
+
+def unpack_picture(packed: bytes) -> tuple[Image, Hole]:
+    """What `pack_picture` packed."""
+    arrays = np.load(io.BytesIO(packed), allow_pickle=False)
+    image: Image = arrays["image"]
+    count = image.shape[0] * image.shape[1]
+    return image, np.unpackbits(arrays["hole"], count=count).view(np.bool_).reshape(image.shape[:2])
 
 
 def _archive(arrays: dict[str, NDArray[Any]]) -> bytes:

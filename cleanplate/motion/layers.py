@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from cleanplate.base.arrays import bounding_box, grow_box
 from cleanplate.motion.dis import DisFlow
-from cleanplate.motion.register import FEWEST_POINTS, Plane, carried
+from cleanplate.motion.register import FEWEST_POINTS, Plane, carried, through
 
+MID_GRAY = 127.5
 # Lengths marked "of 240" are pixels of a frame 240 lines high and grow with it.
 AROUND_PX = 48  # of 240: how much around the hole is looked at
-REACH_PX = 48  # of 240: how far the second layer may lie from where the plane takes it
+REACH_PX = 200  # of 240: how far the second layer may lie from where the plane takes it, at most
 APART_LEVELS = 12.0  # mean difference in 5x5 from which the plane has not explained a place
 LEAST_SHARE = 0.1  # of what both show: less unexplained is noise, or something small that passes
-BETTER = 0.6  # of the plane's own error there: what a second layer must come down to
+LEAST_SHOWN = 0.5  # of it that the other frame has to show
+LEAST_EXPLAINED = 0.3  # of what the plane has not: the rest is what the layer in front has uncovered or hides there
+TRIED, APART_PX = 12, 3  # places where the template fits best, so far from each other
 SETTLED_PX = 2.0
 
 
@@ -38,12 +43,17 @@ def second_layer(
         return None
     height, width = gray.shape
     x0, y0, x1, y1 = grow_box(hole, round(AROUND_PX * unit), width, height)
-    window, reach = np.s_[y0:y1, x0:x1], round(REACH_PX * unit)
-    here = plane @ np.array([[1.0, 0, x0 - reach], [0, 1, y0 - reach], [0, 0, 1]])
-    size = x1 - x0 + 2 * reach, y1 - y0 + 2 * reach
+    window = np.s_[y0:y1, x0:x1]
+    there = through(plane, np.array([[x0, y0], [x1, y0], [x0, y1], [x1, y1]]))
+    # As far as `other` still shows half of the window.
+    spare = np.maximum(there.max(0), other.shape[::-1] - there.min(0)) - (x1 - x0, y1 - y0) * np.array(LEAST_SHOWN)
+    right, down = (round(float(np.clip(way, 1, REACH_PX * unit))) for way in spare)
+    here = plane @ np.array([[1.0, 0, x0 - right], [0, 1, y0 - down], [0, 0, 1]])
+    size = x1 - x0 + 2 * right, y1 - y0 + 2 * down
     wide = carried(other, here, size)
-    middle = np.s_[reach : reach + y1 - y0, reach : reach + x1 - x0]
-    both = known[window] & (carried(other_known.view(np.uint8), here, size) > 0)[middle]
+    middle = np.s_[down : down + y1 - y0, right : right + x1 - x0]
+    shown = carried(other_known.view(np.uint8), here, size) > 0
+    both = known[window] & shown[middle]
     if not both.any():
         return None
     differ = gray[window].astype(np.float32) - wide[middle]
@@ -51,14 +61,45 @@ def second_layer(
     odd = both & (apart > APART_LEVELS)
     if np.count_nonzero(odd) < max(LEAST_SHARE * np.count_nonzero(both), FEWEST_POINTS):
         return None
-    errors = cv2.matchTemplate(wide, gray[window], cv2.TM_SQDIFF, mask=odd.astype(np.uint8))
-    at_y, at_x = np.unravel_index(int(np.argmin(errors)), errors.shape)
-    if errors[at_y, at_x] > BETTER**2 * errors[reach, reach]:
+    told = gray[window] - np.median(differ[both])
+    best, most = plane, LEAST_EXPLAINED
+    for at_x, at_y in _lowest(_errors(told, odd, wide, shown)):
+        found = wide[at_y : at_y + y1 - y0, at_x : at_x + x1 - x0]
+        explained = float((cv2.blur(np.abs(told - found), (5, 5))[odd] < APART_LEVELS).mean())
+        if explained > most:
+            best, most = plane @ np.array([[1.0, 0, at_x - right], [0, 1, at_y - down], [0, 0, 1]]), explained
+    if best is plane:
         return None
-    shifted = plane @ np.array([[1.0, 0, at_x - reach], [0, 1, at_y - reach], [0, 0, 1]])
-    flow = dis.pair(gray, carried(other, shifted, (width, height)))[window][odd]
+    flow = dis.pair(gray, carried(other, best, (width, height)))[window][odd]
     near = flow[np.hypot(flow[:, 0], flow[:, 1]) < SETTLED_PX]
     if len(near) < FEWEST_POINTS:
         return None
     dx, dy = np.median(near, axis=0)
-    return np.asarray(shifted @ np.array([[1.0, 0, dx], [0, 1, dy], [0, 0, 1]]))
+    return np.asarray(best @ np.array([[1.0, 0, dx], [0, 1, dy], [0, 0, 1]]))
+
+
+def _errors(
+    picture: NDArray[np.float32], where: NDArray[np.bool_], wide: NDArray[np.uint8], shown: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    """Mean squared difference of a picture (h, w), `where` it counts, from each place of a `wide` one.
+
+    Only what that one has `shown` counts; infinite where that is less than `LEAST_SHOWN` of the picture.
+    """
+    weight, seen = where.astype(np.float32), shown.astype(np.float32)
+    one = (picture - MID_GRAY).astype(np.float32) * weight
+    two = (wide - np.float32(MID_GRAY)) * seen
+    terms = ((seen, one * one, 1), (two, one, -2), (two * two, weight, 1))
+    total = sum(times * cv2.matchTemplate(a, b, cv2.TM_CCORR) for a, b, times in terms)
+    count = cv2.matchTemplate(seen, weight, cv2.TM_CCORR)
+    enough = count > LEAST_SHOWN * weight.sum()
+    return np.where(enough, np.maximum(total, 0) / np.maximum(count, 1), np.inf).astype(np.float32)
+
+
+def _lowest(errors: NDArray[np.float32]) -> Iterator[tuple[int, int]]:
+    """The lowest places (x, y), each the lowest around it."""
+    for _ in range(TRIED):
+        y, x = (int(at) for at in np.unravel_index(int(np.argmin(errors)), errors.shape))
+        if not np.isfinite(errors[y, x]):
+            return
+        yield x, y
+        errors[max(y - APART_PX, 0) : y + APART_PX + 1, max(x - APART_PX, 0) : x + APART_PX + 1] = np.inf

@@ -19,6 +19,7 @@ NEARLY_STILL_PX = 2.0  # a guess that moves the corners by less is tried as no m
 TEXTURE = 2.0  # mean gradient in 7x7 from which flow is believed
 RIM_PX = 4  # of the known part that is left out: DIS looks at patches of 8
 AGREED_PX = 1.0
+CLOSER_PX = (1.0, 0.5)  # what the first fit misses by more moves otherwise, all to one side: fitted again without
 ROUNDS = 2
 SETTLED_PX = 0.5  # a round that moves the corners by less was the last
 FEWEST_POINTS = 24
@@ -71,11 +72,20 @@ def register(
             return Match(plane=np.eye(3), agreed=float((np.hypot(flow[:, 0], flow[:, 1]) < AGREED_PX).mean()))
         moved, before = through(plane, points + flow), through(plane, corners)
         plane = fit_plane(points, moved, sigma_px)
-        left = through(plane, points) - moved
-        found = Match(plane=plane, agreed=float((np.hypot(left[:, 0], left[:, 1]) < AGREED_PX).mean()))
+        for most_px in CLOSER_PX:
+            near = _missed(plane, points, moved) < most_px
+            if np.count_nonzero(near) >= FEWEST_POINTS:
+                plane = fit_plane(points[near], moved[near], sigma_px)
+        found = Match(plane=plane, agreed=float((_missed(plane, points, moved) < AGREED_PX).mean()))
         if np.abs(through(plane, corners) - before).max() < SETTLED_PX:
             break
     return found
+
+
+def _missed(plane: Plane, points: NDArray[np.float32], moved: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How far (N,) a plane takes points from where they were found to be, px."""
+    left = through(plane, points) - moved
+    return np.asarray(np.hypot(left[:, 0], left[:, 1]))
 
 
 def through(plane: Plane, points_xy: NDArray[Any]) -> NDArray[np.float32]:

@@ -58,6 +58,12 @@ class SmallView:
         scaled: NDArray[np.float64] = found / found[..., 2:, 2:]
         return scaled
 
+    def at_small_size(self, plane: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The other way round, one plane (3, 3)."""
+        found = np.linalg.inv(self._enlarge) @ plane @ self._enlarge
+        scaled: NDArray[np.float64] = found / found[2, 2]
+        return scaled
+
 
 def view_flow() -> DisFlow:
     """The flow that small pictures are brought together with."""

@@ -62,14 +62,15 @@ def invent(
     unit: float,
     pool: Executor,
     given: Iterable[Anchor] = (),
+    most: int = MOST_ANCHORS,
 ) -> None:
-    """Paint what is unseen: from the `given` anchors as far as they reach, then from new ones."""
+    """Paint what is unseen: from the `given` anchors as far as they reach, then from new ones, `most` in all."""
     linger(unseen.share, unseen.holes, unseen.frames, unseen.begin, tracks, hypothesis, scale)
     anchors = list(given)
     for anchor in anchors:
         lay(unseen, anchor, tracks, hypothesis, scale, unit, pool)
     least = LEAST_MISSING_PX * (unit * scale) ** 2
-    while len(anchors) < MOST_ANCHORS and (t := choose(unseen, least)) is not None:
+    while len(anchors) < most and (t := choose(unseen, least)) is not None:
         missing = unseen.share[t - unseen.begin] >= LITTLE
         anchors.append(Anchor(t=t, image=exemplar(unseen.painted[t - unseen.begin], missing, is_tinted=True)))
         lay(unseen, anchors[-1], tracks, hypothesis, scale, unit, pool)

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 
 from cleanplate.base.errors import UsageError
 from cleanplate.base.plan import JOINT_FRAMES
-from cleanplate.base.types import INVENTED, SEEN, Clip, Painting
+from cleanplate.base.types import INVENTED, SEEN, Clip, Painting, Reference
 from cleanplate.motion.estimator import ITERATIONS, Estimator, check_estimator, make_estimator
-from cleanplate.paint.anchors import Unseen, invent
+from cleanplate.paint.anchors import MOST_ANCHORS, Anchor, Unseen, invent
 from cleanplate.paint.blend import blend
 from cleanplate.paint.engine import WORK_HEIGHT_PX, Engine
 from cleanplate.paint.far import FarSight
@@ -100,10 +100,11 @@ class FlowFill(Engine):
             return Painting(images=np.array(images[first:stop]), origin=np.zeros(holes[first:stop].shape, np.uint8))
         preset = PRESETS[self.options.quality]
         begin, end = max(first - preset.beyond_frames, 0), min(stop + preset.beyond_frames, len(images))
+        is_asked = self.options.invent != "smooth" or any(reference.is_painted for reference in clip.references)
         sheet = _Sheet(
             images=images, holes=holes, core=(first, stop), begin=begin, painted=np.array(images[begin:end]),
             origin=np.zeros(holes[begin:end].shape, np.uint8),
-            unseen=None if self.options.invent == "smooth" else np.zeros(holes[begin:end].shape, np.uint8),
+            unseen=np.zeros(holes[begin:end].shape, np.uint8) if is_asked else None,
         )  # fmt: skip
         threads = self.options.threads or len(os.sched_getaffinity(0))
         before = cv2.getNumThreads()
@@ -137,7 +138,8 @@ class FlowFill(Engine):
         )
         met = {t for n in np.flatnonzero(tracks.places[:, 3]).tolist() for t in (n, n + 1)}
         light = find_light(sheet.images, sheet.holes, sorted(met), pool)
-        far = FarSight(clip.references, scale, unit)
+        far = FarSight(clip.references, clip.start, scale, unit)
+        given = [_anchor(reference, clip) for reference in far.settle(tracks.gray, tracks.masked)]
         followed, hypotheses = FLOW, [FLOW, PLANE, CARRIED] if preset.is_carried else [FLOW, PLANE]
         for look in range(preset.looks):
             if look == preset.looks - 1:  # what lies farther was only for the look before
@@ -164,7 +166,8 @@ class FlowFill(Engine):
                 holes=sheet.holes,
                 frames=owed,
             )
-            invent(unseen, tracks, followed, scale, unit, pool)
+            most = MOST_ANCHORS if self.options.invent == "exemplar" else 0
+            invent(unseen, tracks, followed, scale, unit, pool, given, most)
         if self.options.steady:
             share = self.options.steady
             steady(sheet.painted, sheet.holes, owed, sheet.begin, tracks, followed, share, scale, unit, light, pool)
@@ -193,6 +196,17 @@ def _shown_again(sheet: _Sheet) -> int:
     """From which frame on the next piece may show what this one has shown."""
     first, stop = sheet.core
     return stop - JOINT_FRAMES - max(first, len(sheet.images) - stop)
+
+
+def _anchor(reference: Reference, clip: Clip) -> Anchor:
+    """A painted frame of the clip itself, as large as the clip's."""
+    t = reference.index - clip.start
+    image, hole = np.array(clip.images[t]), np.asarray(clip.holes[t])
+    places = np.argwhere(hole)
+    x, y = np.rint(places[:, ::-1] + reference.planes[t][:2, 2]).astype(int).T  # a crop of the same frame
+    inside = (x >= 0) & (y >= 0) & (x < reference.hole.shape[1]) & (y < reference.hole.shape[0])
+    image[tuple(places[inside].T)] = reference.image[y[inside], x[inside]]
+    return Anchor(t=t, image=image)
 
 
 def _trails(
@@ -230,14 +244,16 @@ def _paint(
     hole, origin = sheet.holes[t], sheet.origin[t - sheet.begin]
     work, corner_xy = smooth(sheet.images[t], hole)
     unseen = np.zeros(hole.shape, np.uint8) if sheet.unseen is None else sheet.unseen[t - sheet.begin]
-    before, invented = far.mix(t, sheet.images[t], hole, tracks.gray[t], tracks.masked[t], corner_xy, work)
+    before = far.mix(t, sheet.images[t], hole, tracks.gray[t], tracks.masked[t], corner_xy, work)
     origin[hole], unseen[hole] = INVENTED, 255
-    inner = np.s_[corner_xy[1] : corner_xy[1] + before.shape[0], corner_xy[0] : corner_xy[0] + before.shape[1]]
-    shown = hole[inner] & (before >= 2 * invented)
+    inner = np.s_[corner_xy[1] : corner_xy[1] + work.shape[0], corner_xy[0] : corner_xy[0] + work.shape[1]]
+    shown = hole[inner] & (before.weight >= 2 * before.invented)
     origin[inner][shown], unseen[inner][shown] = SEEN, 0
     if trails:
         found = judge(sheet.images, t, hole, tracks, scale, trails, match_border, light)
         blend(
-            sheet.images, t, hole, tracks, scale, found, light, corner_xy, work, before, invented, origin, unseen
+            sheet.images, t, hole, tracks, scale, found, light, corner_xy, work, before.weight, before.invented, origin,
+            unseen,
         )  # fmt: skip
+    unseen[inner] = np.minimum(unseen[inner], np.rint(255 * (1 - before.painted)).astype(np.uint8))
     put(work, hole, corner_xy, sheet.painted[t - sheet.begin])

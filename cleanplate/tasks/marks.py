@@ -73,22 +73,22 @@ def sources_of(marks: Marks, output: Path | None = None, device: str = "auto") -
         raise UsageError(f"nothing can be marked by '{unknown[0]}'; there are {', '.join(Marks.__annotations__)}")
     sources: list[MaskSource] = []
     hints: list[Hint] = []
-    for text in _texts(marks.get("mask", ()), 0):
+    for text in texts(marks.get("mask", ()), 0):
         if marks.get("track"):
             hints.append(Hint.parse_mask(text))
         else:
             sources.append(MaskSource.parse_file(text))
-    for text in _texts(marks.get("box", ()), 1):
+    for text in texts(marks.get("box", ()), 1):
         if marks.get("track"):
             hints.append(Hint.parse_box(text))
         else:
             sources.append(MaskSource.parse_box(text))
-    sources += [MaskSource.parse_polygon(text) for text in _texts(marks.get("polygon", ()), 2)]
-    hints += [Hint.parse_click(text) for text in _texts(marks.get("click", ()), 1)]
-    hints += [Hint.parse_click(text, is_in=False) for text in _texts(marks.get("keep_click", ()), 1)]
+    sources += [MaskSource.parse_polygon(text) for text in texts(marks.get("polygon", ()), 2)]
+    hints += [Hint.parse_click(text) for text in texts(marks.get("click", ()), 1)]
+    hints += [Hint.parse_click(text, is_in=False) for text in texts(marks.get("keep_click", ()), 1)]
     if marks.get("track") and not hints:
         raise UsageError("--track follows masks and boxes, but none was given; give --mask or --box")
-    fixes = [Hint.parse_fix(text) for text in _texts(marks.get("fix", ()), 0)]
+    fixes = [Hint.parse_fix(text) for text in texts(marks.get("fix", ()), 0)]
     mended = _mended(sources, output) if fixes else None
     if fixes and mended is None and not hints:
         raise UsageError("--fix mends masks that are there; give the folder that holds them with --mask")
@@ -108,7 +108,7 @@ def sources_of(marks: Marks, output: Path | None = None, device: str = "auto") -
                 device=device,
             )
         )
-    for text in _texts(marks.get("find", ()), 0):  # last: one such source has many objects, numbered from its own on
+    for text in texts(marks.get("find", ()), 0):  # last: one such source has many objects, numbered from its own on
         sources.append(MaskSource.parse_find(text))
         finders = [name for name, spec in MAKERS.items() if spec.is_finder]
         if sources[-1].find not in finders:
@@ -156,7 +156,7 @@ def _mended(sources: Sequence[MaskSource], output: Path | None) -> Path | None:
     return output if output is not None and is_stored(output) else None
 
 
-def _texts(given: Any, depth: int) -> list[str]:
+def texts(given: Any, depth: int) -> list[str]:
     """One shape or several as texts; a shape is text or a path, or numbers nested `depth` deep."""
     return [_text(one, depth) for one in _several(given, depth)]
 

@@ -14,7 +14,7 @@ from typing import Any, Unpack
 from cleanplate.base.names import refuse_inputs
 from cleanplate.base.options import with_choices
 from cleanplate.base.report import Report, StageClock, Watch
-from cleanplate.base.settings import Encode, Job, feather_for
+from cleanplate.base.settings import Encode, Job, PaintedFrame, feather_for
 from cleanplate.base.when import parse_limits
 from cleanplate.chain import MaskPass, run
 from cleanplate.decode.reader import VideoReader, open_video
@@ -23,9 +23,10 @@ from cleanplate.journal.folder import JobFolder
 from cleanplate.mask.source import MaskSource
 from cleanplate.mask.stored import StoredMasks
 from cleanplate.paint.engine import engine_options
+from cleanplate.painted import read_painted
 from cleanplate.save.origin import check_origin_map
 from cleanplate.save.writer import check_output
-from cleanplate.tasks.marks import Marks, mask_pass, refuse_lost, sources_of
+from cleanplate.tasks.marks import Marks, Paths, mask_pass, refuse_lost, sources_of, texts
 
 
 def remove(
@@ -52,6 +53,8 @@ def remove(
     workers: int = 1,
     fresh: bool = False,
     strict: bool = False,
+    reference: Paths = (),
+    trust_reference: bool = False,
     watch: Watch | None = None,
     **marks: Unpack[Marks],
 ) -> Report:
@@ -68,6 +71,9 @@ def remove(
     origin_map: an .mkv to write, whose gray says where samples came from: 128 seen elsewhere, 255 invented.
     workers: pieces painted at a time; the result does not depend on it. fresh: throw away what an earlier, stopped run
     of the same output left in its job folder, where else this one goes on from it.
+
+    reference: frames of this video painted in another program, as text with the time each is of: "frame.png@00:03.5";
+    what they show is taken in all frames of their shot where none shows what is there; trust_reference: everywhere.
 
     Raises `UsageError` (also `MaskError`) for what cannot be asked for, `MediaError` for files that cannot be read or
     written. On any error the output is not written and the input is as it was.
@@ -89,15 +95,19 @@ def remove(
         verify=verify,
         origin_map=None if origin_map is None else Path(origin_map),
         workers=workers,
+        references=tuple(PaintedFrame.parse(text) for text in texts(reference, 0)),
+        trust_references=trust_reference,
     )
     ready = engine_options(engine, job.options)
     sources, invert = sources_of(marks), marks.get("invert", False)
-    refuse_inputs(output, [path for source in sources for path in source.paths])
+    given = [path for source in sources for path in source.paths]
+    refuse_inputs(output, [*given, *(painted.path for painted in job.references)])
     removed = [f"all but {source}" if invert and source.kind == "file" else str(source) for source in sources]
     if marks.get("with_shadow"):
         removed.append("what they cast")
     with open_video(job.video, job.rate) as reader:
         check_output(output, reader.info, job.encode)  # before any work is done
+        read_painted(job, reader)
         if job.origin_map is not None:
             check_origin_map(job.origin_map, output, reader.info)
         with JobFolder(output, fresh=fresh) as folder:

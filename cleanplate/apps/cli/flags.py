@@ -47,6 +47,18 @@ Device = Annotated[
     str,
     typer.Option("--device", help="Where networks run: auto, cpu, cuda, cuda:N or mps.", rich_help_panel=_PAINT),
 ]
+References = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--reference",
+        help="FRAME.png@TIME, a frame painted by you: shown wherever no frame shows what is there; several.",
+        rich_help_panel=_PAINT,
+    ),
+]
+TrustReference = Annotated[
+    bool,
+    typer.Option("--trust-reference", help="Take --reference everywhere in the hole.", rich_help_panel=_PAINT),
+]
 Grow = Annotated[int, typer.Option("--grow", help="Pixels the hole is grown by.", rich_help_panel=_PAINT)]
 Feather = Annotated[
     int | None,

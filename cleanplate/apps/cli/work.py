@@ -13,7 +13,7 @@ from cleanplate.apps.cli import flags, screen
 from cleanplate.apps.cli.marks import marked
 from cleanplate.base.options import with_choices
 from cleanplate.base.report import Report
-from cleanplate.base.settings import Encode, Job, feather_for, parse_memory
+from cleanplate.base.settings import Encode, Job, PaintedFrame, feather_for, parse_memory
 from cleanplate.base.when import parse_limits
 from cleanplate.chain import run
 from cleanplate.paint.engine import engine_class
@@ -33,6 +33,8 @@ def remove(
     invent: flags.Invent = None,
     engine_options: flags.EngineOptions = None,
     device: flags.Device = "auto",
+    reference: flags.References = None,
+    trust_reference: flags.TrustReference = False,
     grow: flags.Grow = 4,
     feather: flags.Feather = None,
     start: flags.Start = None,
@@ -77,6 +79,8 @@ def remove(
             workers=workers,
             fresh=fresh,
             strict=strict,
+            reference=reference or (),
+            trust_reference=trust_reference,
             watch=watch,
         )
     _show(report, quiet, as_json)
@@ -93,6 +97,8 @@ def fill(
     invent: flags.Invent = None,
     engine_options: flags.EngineOptions = None,
     device: flags.Device = "auto",
+    reference: flags.References = None,
+    trust_reference: flags.TrustReference = False,
     grow: flags.Grow = 4,
     feather: flags.Feather = None,
     start: flags.Start = None,
@@ -129,6 +135,8 @@ def fill(
         verify=verify,
         origin_map=origin_map,
         workers=workers,
+        references=tuple(PaintedFrame.parse(text) for text in reference or ()),
+        trust_references=trust_reference,
     )
     with screen.progress_line(not quiet and not as_json) as watch:
         report = run(job, watch, fresh=fresh)
