@@ -31,7 +31,8 @@ DECAY = np.float32(0.6)  # of the trust in a motion, for each frame it is carrie
 PULL = np.float32(0.7)  # of a motion seen just now, that of a neighbour in the same frame being 1
 APART_PX2 = np.float32(0.25)  # past and future this far apart (squared working pixels) halve the pull; so do motions
 # with this variance that land on one place
-LEAST_TRUST = np.float32(0.003)  # after twelve frames nothing is carried on
+CARRIED_FRAMES = 12  # after so many
+LEAST_TRUST = np.float32(0.003)  # is left, and nothing is carried on
 
 TRUST_STEP = 1 / 4096
 MOST_STEPS = 32767  # of an int16
@@ -45,13 +46,14 @@ def carry(
     known: NDArray[np.bool_],
     places: NDArray[np.int64],
     planes: NDArray[np.float64],
+    pairs: Sequence[int],
     pool: Executor,
 ) -> NDArray[np.int16]:
     """The flow completed with the help of other times: a row like `flow`; see `Tracks` for it, places and planes.
 
-    `known` (N / 2): which of its vectors were found, and not completed.
+    `known` (N / 2): which of its vectors were found, and not completed. `pairs`, rising: the others are left as they
+    are.
     """
-    pairs = [int(n) for n in np.flatnonzero(places[:, 3])]
     told = {
         t: (box, _packed(motion, trust)) for t, (box, motion, trust) in _sweep(flow, known, places, planes, pairs, 1)
     }
