@@ -119,18 +119,41 @@ def _descend(
 ) -> None:
     """Improve `plane` (3, 3), in coordinates that span -1 to 1, and `light`, gain and offset, in place."""
     ys, xs = np.nonzero(~hidden)
-    some = slice(None, None, -(-len(xs) // MOST_POINTS) | 1) if len(xs) else slice(None)
+    if not len(xs):
+        return
+    some = slice(None, None, -(-len(xs) // MOST_POINTS) | 1)  # odd, lest whole columns are left out
     told = np.arange(10) if len(xs) >= ALL_FROM else np.array([2, 5, 8, 9])  # shift, gain and offset
+    _steps(source, target, hidden, xs[some], ys[some], 2.0**level, grid, plane, light, told)
+
+
+@numba.njit(**KERNEL)
+def _steps(source, target, hidden, xs, ys, scale, grid, plane, light, told):  # type: ignore[no-untyped-def]
+    count = len(told)
     odd = ODD_LEVELS
     for _ in range(STEPS):
-        left, right, odd = _equations(source, target, hidden, xs[some], ys[some], 2**level, grid, plane, light, odd)
-        left[np.diag_indices(10)] *= 1 + HOLD
-        left[np.diag_indices(10)] += 1e-3
-        step = np.zeros(10)
-        step[told] = np.linalg.solve(left[np.ix_(told, told)], right[told])
-        plane.ravel()[:8] -= step[:8]
-        light -= step[8:]
-        if np.abs(step[:8]).max() < SETTLED * 2**level:
+        left, right, odd = _equations(source, target, hidden, xs, ys, scale, grid, plane, light, odd)
+        rows = np.zeros((count, count + 1))
+        for i in range(count):
+            for j in range(count):
+                rows[i, j] = left[told[i], told[j]]
+            rows[i, i] += HOLD * rows[i, i] + 1e-3
+            rows[i, count] = right[told[i]]
+        most = 0.0
+        for i in range(count):  # Gauss's elimination: the matrix is symmetric and positive
+            for k in range(i + 1, count):
+                share = rows[k, i] / rows[i, i]
+                for j in range(i, count + 1):
+                    rows[k, j] -= share * rows[i, j]
+        for i in range(count - 1, -1, -1):
+            for j in range(i + 1, count):
+                rows[i, count] -= rows[i, j] * rows[j, count]
+            rows[i, count] /= rows[i, i]
+            if told[i] < 8:
+                plane[told[i] // 3, told[i] % 3] -= rows[i, count]
+                most = max(most, abs(rows[i, count]))
+            else:
+                light[told[i] - 8] -= rows[i, count]
+        if most < SETTLED * scale:
             break
 
 
@@ -196,7 +219,7 @@ def _explained(
 ) -> float:
     """The share of the places in `near`, a box at full size, at which no more is left than a small slip leaves."""
     x0, y0, x1, y1 = (side >> level for side in near)
-    left, allowed, known = _leave(source, target, hidden, x0, y0, x1, y1, 2**level, grid, plane, light)
+    left, allowed, known = _leave(source, target, hidden, x0, y0, x1, y1, 2.0**level, grid, plane, light)
     if not known.any():
         return 0.0
     share = cv2.blur(known, WINDOW)

@@ -35,6 +35,7 @@ CARRIED_FRAMES = 12  # after so many
 LEAST_TRUST = np.float32(0.003)  # is left, and nothing is carried on
 
 TRUST_STEP = 1 / 4096
+SAME_STEPS = 0.1 / FLOW_STEP_PX  # motion against the plane that is none
 MOST_STEPS = 32767  # of an int16
 
 Motions = tuple[Box, NDArray[np.float32], NDArray[np.float32]]
@@ -46,13 +47,14 @@ def carry(
     known: NDArray[np.bool_],
     places: NDArray[np.int64],
     planes: NDArray[np.float64],
+    is_planar: NDArray[np.bool_],
     pairs: Sequence[int],
     pool: Executor,
 ) -> NDArray[np.int16]:
     """The flow completed with the help of other times: a row like `flow`; see `Tracks` for it, places and planes.
 
     `known` (N / 2): which of its vectors were found, and not completed. `pairs`, rising: the others are left as they
-    are.
+    are, as are pairs that follow the plane, `is_planar`, and are told of nothing else.
     """
     told = {
         t: (box, _packed(motion, trust)) for t, (box, motion, trust) in _sweep(flow, known, places, planes, pairs, 1)
@@ -63,6 +65,8 @@ def carry(
 
     def complete(n: int) -> None:
         for way in (0, 1):
+            if is_planar[n] and np.abs(told[n + way][1][..., :2]).max() <= SAME_STEPS:
+                continue
             _complete(_part(out, 2, places[n], way), _part(known, 1, places[n], way), places[n], planes[n, way], way,
                       *told[n + way])  # fmt: skip
 

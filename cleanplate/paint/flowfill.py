@@ -115,7 +115,9 @@ class FlowFill(Engine):
             sheet.images, sheet.holes, owed, scale, unit, self.options.reach_frames, preset, pool, self._memory
         )
         met = {t for n in np.flatnonzero(tracks.places[:, 3]).tolist() for t in (n, n + 1)}
-        light = find_light(sheet.images, sheet.holes, sorted(met), pool)
+        planes = tracks.planes_at(scale)
+        known = {int(n): planes[n] for n in np.flatnonzero(tracks.is_planar)}
+        light = find_light(sheet.images, sheet.holes, sorted(met), known, pool)
         far = FarSight(clip.references, scale, unit)
         followed, hypotheses = FLOW, [PLANE, FLOW, CARRIED] if preset.is_carried else [PLANE, FLOW]
         for look in range(preset.looks):

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+import cv2
 import numba
 import numpy as np
 from numpy.typing import NDArray
@@ -133,9 +134,9 @@ def _nothing(way: int, hypothesis: int, t: int = 0, x0: int = 0, y0: int = 0, co
 
 def nodes(masked: NDArray[np.bool_]) -> tuple[int, int, int, int]:
     """The nodes whose cells cover the masked area: first column, first row, columns, rows."""
-    ys, xs = np.flatnonzero(masked.any(1)), np.flatnonzero(masked.any(0))
-    x0, y0 = int(xs[0]) // GRID_PX, int(ys[0]) // GRID_PX
-    return x0, y0, int(xs[-1]) // GRID_PX + 2 - x0, int(ys[-1]) // GRID_PX + 2 - y0
+    left, top, wide, high = cv2.boundingRect(masked.view(np.uint8))
+    x0, y0 = left // GRID_PX, top // GRID_PX
+    return x0, y0, (left + wide - 1) // GRID_PX + 2 - x0, (top + high - 1) // GRID_PX + 2 - y0
 
 
 @numba.njit(inline="always", **KERNEL)

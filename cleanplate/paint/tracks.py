@@ -104,7 +104,7 @@ def find_tracks(
     flow = np.zeros(size, np.int16)
     known = np.zeros(size // 2, np.bool_)
     planes = np.tile(np.eye(3), (len(places), 2, 1, 1))
-    is_planar = np.ones(len(places), np.bool_)
+    is_planar = np.zeros(len(places), np.bool_)
     local = threading.local()  # DIS keeps buffers: one a thread
 
     def measure(n: int) -> None:
@@ -136,11 +136,11 @@ def find_tracks(
 
     memory.next_clip()
     list(pool.map(measure, pairs))
-    free = np.flatnonzero(~is_planar)
+    free = np.array([n for n in pairs if not is_planar[n]])
     flows = flow[None]
     if preset.is_carried and (len(free) or preset.looks > 1):
         reached = [n for n in pairs if (np.abs(free - n) <= CARRIED_FRAMES).any()]
-        flows = np.stack([flow, carry(flow, known, places, planes, reached, pool)])
+        flows = np.stack([flow, carry(flow, known, places, planes, is_planar, reached, pool)])
     return Tracks(masked=masked, gray=gray, flows=flows, places=places, planes=planes, is_planar=is_planar)
 
 
