@@ -47,20 +47,9 @@ def blend(
     """
     _blend(
         images, t, hole, tracks.arrays, scale, found.ways, found.hypotheses, found.x0, found.y0, found.frame, found.xy,
-        found.risk, found.verdict, found.weight, light, corner_xy[0], corner_xy[1], out, before, invented, origin,
+        found.risk, np.concatenate([found.verdict[..., :3], found.weight[..., None]], -1), found.weight, light, corner_xy[0], corner_xy[1], out, before, invented, origin,
         unseen,
     )  # fmt: skip
-
-
-@numba.njit(inline="always", **KERNEL)
-def _corners(a, b, c, d, field, n, top, low, left, right, channel):  # type: ignore[no-untyped-def]
-    """A channel of one candidate's field between four cells."""
-    return (
-        a * field[n, top, left, channel]
-        + b * field[n, top, right, channel]
-        + c * field[n, low, left, channel]
-        + d * field[n, low, right, channel]
-    )
 
 
 @numba.njit(inline="always", **KERNEL)
@@ -150,7 +139,7 @@ def _aim(places, found, at_x, at_y, scale, shifts, taps):  # type: ignore[no-unt
 
 @numba.njit(**KERNEL)
 def _blend(  # type: ignore[no-untyped-def]
-    images, t, hole, paths, scale, ways, hypotheses, x0, y0, frame, xy, risk, verdict, weight, light,
+    images, t, hole, paths, scale, ways, hypotheses, x0, y0, frame, xy, risk, offset_and_weight, weight, light,
     out_x, out_y, out, before, invented, origin, unseen,
 ):  # fmt: skip
     """Places are found once for a block, a working sample or 2 x 2 of them: what it covers lies around it alike."""
@@ -164,6 +153,7 @@ def _blend(  # type: ignore[no-untyped-def]
     weights, shares = np.zeros(count, np.float32), np.zeros(count, np.float32)
     sources, groups, places = np.zeros(count, np.int64), np.zeros(count, np.int64), np.zeros((count, 2))
     shifts, taps = np.zeros((count, 2), np.int64), np.zeros((count, 8), np.float32)
+    gains = np.zeros((count, 3), np.float32)
     for j in range(GRID_PX // per * y0, GRID_PX // per * (y0 + rows)):
         for i in range(GRID_PX // per * x0, GRID_PX // per * (x0 + columns)):
             found = NEW
@@ -188,37 +178,40 @@ def _blend(  # type: ignore[no-untyped-def]
                     if is_new or is_single:
                         is_new = False
                         _aim(places, found, at_x, at_y, scale, shifts, taps)
+                        for n in range(found):
+                            for channel in range(3):
+                                gains[n, channel] = unit * light[t, channel] / light[sources[n], channel]
                     left, right, u = _cell((x + 0.5) / cell - 0.5 - x0, columns - 1.0)
                     p, q, k, m = (one - u) * (one - v), u * (one - v), (one - u) * v, u * v
                     kept = before[y - out_y, x - out_x]
-                    r = kept * out[y - out_y, x - out_x, 0]
-                    g = kept * out[y - out_y, x - out_x, 1]
-                    b = kept * out[y - out_y, x - out_x, 2]
+                    red = kept * out[y - out_y, x - out_x, 0]
+                    green = kept * out[y - out_y, x - out_x, 1]
+                    blue = kept * out[y - out_y, x - out_x, 2]
                     for n in range(found):
                         shares[n] = 0
                     for n in range(count):
                         if groups[n] < 0:
                             continue
-                        w = _between(p, q, k, m, weight, n, top, low, left, right)
-                        r -= w * _corners(p, q, k, m, verdict, n, top, low, left, right, 0)
-                        g -= w * _corners(p, q, k, m, verdict, n, top, low, left, right, 1)
-                        b -= w * _corners(p, q, k, m, verdict, n, top, low, left, right, 2)
+                        one_cell = offset_and_weight[n]
+                        a, b, c, d = one_cell[top, left], one_cell[top, right], one_cell[low, left], one_cell[low, right]
+                        w = p * a[3] + q * b[3] + k * c[3] + m * d[3]
+                        red -= w * (p * a[0] + q * b[0] + k * c[0] + m * d[0])
+                        green -= w * (p * a[1] + q * b[1] + k * c[1] + m * d[1])
+                        blue -= w * (p * a[2] + q * b[2] + k * c[2] + m * d[2])
                         shares[groups[n]] += w
                         kept += w
                     for n in range(found):
-                        s = sources[n]
                         colour = sample_by(
-                            images, s, x + shifts[n, 0], y + shifts[n, 1],
+                            images, sources[n], x + shifts[n, 0], y + shifts[n, 1],
                             (taps[n, 0], taps[n, 1], taps[n, 2], taps[n, 3]),
                             (taps[n, 4], taps[n, 5], taps[n, 6], taps[n, 7]),
                         )  # fmt: skip
-                        share = shares[n] * unit
-                        r += share * colour[0] * light[t, 0] / light[s, 0]
-                        g += share * colour[1] * light[t, 1] / light[s, 1]
-                        b += share * colour[2] * light[t, 2] / light[s, 2]
-                    out[y - out_y, x - out_x, 0] = r / kept
-                    out[y - out_y, x - out_x, 1] = g / kept
-                    out[y - out_y, x - out_x, 2] = b / kept
+                        red += shares[n] * colour[0] * gains[n, 0]
+                        green += shares[n] * colour[1] * gains[n, 1]
+                        blue += shares[n] * colour[2] * gains[n, 2]
+                    out[y - out_y, x - out_x, 0] = red / kept
+                    out[y - out_y, x - out_x, 1] = green / kept
+                    out[y - out_y, x - out_x, 2] = blue / kept
                     made = invented[y - out_y, x - out_x]
                     origin[y, x] = SEEN if kept >= 2 * made else INVENTED
                     lack = (made / kept - UNSEEN_FROM) / (UNSEEN_TO - UNSEEN_FROM)

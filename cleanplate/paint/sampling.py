@@ -35,18 +35,24 @@ def sample(images, s, x, y):  # type: ignore[no-untyped-def]
     return sample_by(images, s, left, top, cubic(np.float32(x - left)), cubic(np.float32(y - top)))
 
 
-@numba.njit(**KERNEL)
+@numba.njit(inline="always", **KERNEL)
 def sample_by(images, s, left, top, wx, wy):  # type: ignore[no-untyped-def]
     """The same with the weights known: the second of four neighbours each way lies at (left, top)."""
+    if not (1 <= left < images.shape[2] - 2 and 1 <= top < images.shape[1] - 2):
+        return _at_edge(images, s, left, top, wx, wy)
+    r = g = b = np.float32(0)
+    for j in range(4):
+        row = images[s, top - 1 + j]
+        r += wy[j] * _taps(wx, row, left - 1, left, left + 1, left + 2, 0)
+        g += wy[j] * _taps(wx, row, left - 1, left, left + 1, left + 2, 1)
+        b += wy[j] * _taps(wx, row, left - 1, left, left + 1, left + 2, 2)
+    return r, g, b
+
+
+@numba.njit(**KERNEL)
+def _at_edge(images, s, left, top, wx, wy):  # type: ignore[no-untyped-def]
+    """The same where a neighbour may lie outside: the nearest sample stands for it."""
     height, width = images.shape[1:3]
-    if 1 <= left < width - 2 and 1 <= top < height - 2:  # side by side in memory
-        r = g = b = np.float32(0)
-        for j in range(4):
-            row = images[s, top - 1 + j]
-            r += wy[j] * _taps(wx, row, left - 1, left, left + 1, left + 2, 0)
-            g += wy[j] * _taps(wx, row, left - 1, left, left + 1, left + 2, 1)
-            b += wy[j] * _taps(wx, row, left - 1, left, left + 1, left + 2, 2)
-        return r, g, b
     x0, x1 = min(max(left - 1, 0), width - 1), min(max(left, 0), width - 1)
     x2, x3 = min(max(left + 1, 0), width - 1), min(max(left + 2, 0), width - 1)
     r = g = b = np.float32(0)
