@@ -32,8 +32,8 @@ SETTLED = 5e-5  # a step that moves no corner by more, in halves of the picture'
 STILL_PX = 0.02  # a plane that moves no corner by more is noise: nothing moves
 ODD_LEVELS = 3.0  # residuals count by 1 / (1 + (r / this)^2), or by their mean where that is larger
 HOLD = 1e-6  # of a parameter's own evidence: keeps what no texture tells where it was
-SLIP_PX = 0.4  # what is left may be as much as pictures so far out of place leave
-NOISE_LEVELS = 2.5  # and as much as that where there is no texture
+SLIP_PX = 0.15  # what is left may be as much as pictures so far out of place leave
+NOISE_LEVELS = 1.2  # and as much as that where there is no texture
 SOFT = (5, 5)  # px of the Gaussian that both pictures are blurred with
 WINDOW = (7, 7)  # px of a place
 EXPLAINED = 0.99  # of the places near the hole must be
@@ -232,14 +232,14 @@ def _leave(source, target, hidden, x0, y0, x1, y1, scale, grid, plane, light):  
     """Of each sample in the box: the squared residual, how large it may be, and whether it is known at all."""
     left, allowed = np.zeros((y1 - y0, x1 - x0), np.float32), np.zeros((y1 - y0, x1 - x0), np.float32)
     known = np.zeros((y1 - y0, x1 - x0), np.float32)
+    slip, noise = SLIP_PX * scale / grid[2], NOISE_LEVELS * scale  # a coarse level is not in place yet
     for y in range(y0, y1):
         for x in range(x0, x1):
             if hidden[y, x]:
                 continue
             is_known, value, gx, gy, _, _, _, _ = _look(target, hidden, grid, scale, plane, x, y)
             if is_known:
-                slip = SLIP_PX / grid[2]
                 left[y - y0, x - x0] = (light[0] * value + light[1] - source[y, x]) ** 2
-                allowed[y - y0, x - x0] = NOISE_LEVELS**2 + slip * slip * (gx * gx + gy * gy)
+                allowed[y - y0, x - x0] = noise * noise + slip * slip * (gx * gx + gy * gy)
                 known[y - y0, x - x0] = 1
     return left, allowed, known
