@@ -116,7 +116,14 @@ def stretching(share: float, frames: int = 12) -> Tracks:
     places = np.array([[n * pair.size, 0, 0, width, height] for n in range(frames - 1)])
     planes = np.tile(np.eye(3), (frames - 1, 2, 1, 1))
     gray = np.zeros(masked.shape, np.uint8)
-    return Tracks(masked=masked, gray=gray, flows=np.tile(pair, frames - 1)[None], places=places, planes=planes)
+    return Tracks(
+        masked=masked,
+        gray=gray,
+        flows=np.tile(pair, frames - 1)[None],
+        places=places,
+        planes=planes,
+        is_planar=np.zeros(frames - 1, np.bool_),
+    )
 
 
 def test_trust_is_lost_where_the_way_stretches_and_little_by_little():

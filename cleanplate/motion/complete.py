@@ -43,16 +43,7 @@ def lean(
     out = np.where(told[..., None], values, np.float32(default))  # what says nothing is never read
     if not told.any():
         return out
-    pyramid = [(out, np.ascontiguousarray(pull, np.float32))]
-    while (pyramid[-1][1] < SETTLES).any() and max(pyramid[-1][1].shape) > 1:
-        pyramid.append(_halve(*pyramid[-1]))
-    solved = pyramid[-1][0].copy()
-    _relax(solved, *pyramid[-1], sweeps, OMEGA)
-    for wish, strength in pyramid[-2::-1]:
-        finer = wish.copy()
-        _enlarge(solved, finer, strength)
-        _relax(finer, wish, strength, sweeps, OMEGA)
-        solved = finer
+    solved: NDArray[np.float32] = _solve(out, np.ascontiguousarray(pull, np.float32), sweeps)
     return solved
 
 
@@ -116,3 +107,14 @@ def _relax(
                 for c in range(channels):
                     near = values[up, x, c] + values[down, x, c] + values[y, left, c] + values[y, right, c]
                     values[y, x, c] += share * (near + strength * wish[y, x, c]) - step * values[y, x, c]
+
+
+@numba.njit(**KERNEL)
+def _solve(wish, pull, sweeps):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - numba infers them
+    """One level of the pyramid, and all coarser ones before it."""
+    solved = wish.copy()
+    if max(pull.shape) > 1 and (pull < SETTLES).any():
+        coarse_wish, coarse_pull = _halve(wish, pull)
+        _enlarge(_solve(coarse_wish, coarse_pull, sweeps), solved, pull)
+    _relax(solved, wish, pull, sweeps, OMEGA)
+    return solved

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from cleanplate.base.types import INVENTED, SEEN
 from cleanplate.motion.kernels import KERNEL
 from cleanplate.paint.judge import Candidates
-from cleanplate.paint.sampling import DEEP, sample
+from cleanplate.paint.sampling import DEEP, cubic, sample_by
 from cleanplate.paint.trace import GRID_PX, Tracks, locate
 
 UNSEEN_FROM, UNSEEN_TO = 0.5, 0.8  # the smooth fill's share from which on, and at which wholly, a sample is unseen
@@ -47,20 +47,9 @@ def blend(
     """
     _blend(
         images, t, hole, tracks.arrays, scale, found.ways, found.hypotheses, found.x0, found.y0, found.frame, found.xy,
-        found.risk, found.verdict, found.weight, light, corner_xy[0], corner_xy[1], out, before, invented, origin,
+        found.risk, np.concatenate([found.verdict[..., :3], found.weight[..., None]], -1), found.weight, light, corner_xy[0], corner_xy[1], out, before, invented, origin,
         unseen,
     )  # fmt: skip
-
-
-@numba.njit(inline="always", **KERNEL)
-def _corners(a, b, c, d, field, n, top, low, left, right, channel):  # type: ignore[no-untyped-def]
-    """A channel of one candidate's field between four cells."""
-    return (
-        a * field[n, top, left, channel]
-        + b * field[n, top, right, channel]
-        + c * field[n, low, left, channel]
-        + d * field[n, low, right, channel]
-    )
 
 
 @numba.njit(inline="always", **KERNEL)
@@ -137,9 +126,20 @@ def _gather(  # type: ignore[no-untyped-def]
     return found
 
 
+@numba.njit(inline="always", **KERNEL)
+def _aim(places, found, at_x, at_y, scale, shifts, taps):  # type: ignore[no-untyped-def]
+    """From places in sources, of the point (at_x, at_y), to whole shifts at full size and what the rest of them asks
+    of the samples around: the same for all that lies around the point."""
+    for n in range(found):
+        dx, dy = (places[n, 0] - at_x) * scale, (places[n, 1] - at_y) * scale
+        shifts[n, 0], shifts[n, 1] = int(np.floor(dx)), int(np.floor(dy))
+        taps[n, 0], taps[n, 1], taps[n, 2], taps[n, 3] = cubic(np.float32(dx - shifts[n, 0]))
+        taps[n, 4], taps[n, 5], taps[n, 6], taps[n, 7] = cubic(np.float32(dy - shifts[n, 1]))
+
+
 @numba.njit(**KERNEL)
 def _blend(  # type: ignore[no-untyped-def]
-    images, t, hole, paths, scale, ways, hypotheses, x0, y0, frame, xy, risk, verdict, weight, light,
+    images, t, hole, paths, scale, ways, hypotheses, x0, y0, frame, xy, risk, offset_and_weight, weight, light,
     out_x, out_y, out, before, invented, origin, unseen,
 ):  # fmt: skip
     """Places are found once for a block, a working sample or 2 x 2 of them: what it covers lies around it alike."""
@@ -148,9 +148,12 @@ def _blend(  # type: ignore[no-untyped-def]
     unit = np.float32(1.0 / DEEP if images.itemsize == 2 else 1.0)
     per = GRID_PX if scale == 1 else 1
     block, cell = per * scale, GRID_PX * scale
-    off, at_x, at_y, is_single = 0.5 * (per - 1), 0.0, 0.0, False
+    off, at_x, at_y, is_single, is_new = 0.5 * (per - 1), 0.0, 0.0, False, False
+    one = np.float32(1)
     weights, shares = np.zeros(count, np.float32), np.zeros(count, np.float32)
     sources, groups, places = np.zeros(count, np.int64), np.zeros(count, np.int64), np.zeros((count, 2))
+    shifts, taps = np.zeros((count, 2), np.int64), np.zeros((count, 8), np.float32)
+    gains = np.zeros((count, 3), np.float32)
     for j in range(GRID_PX // per * y0, GRID_PX // per * (y0 + rows)):
         for i in range(GRID_PX // per * x0, GRID_PX // per * (x0 + columns)):
             found = NEW
@@ -165,41 +168,55 @@ def _blend(  # type: ignore[no-untyped-def]
                             paths, ways, hypotheses, x0, y0, frame, xy, risk, weight, at_x, at_y, off,
                             before[y - out_y, x - out_x], weights, sources, groups, places,
                         )  # fmt: skip
-                        is_single = found == UNCLEAR
+                        is_single, is_new = found == UNCLEAR, True
                     if is_single:
                         at_x, at_y = float(x), float(y)
                         found = _gather(
                             paths, ways, hypotheses, x0, y0, frame, xy, risk, weight, at_x, at_y, 0.0,
                             before[y - out_y, x - out_x], weights, sources, groups, places,
                         )  # fmt: skip
+                    if is_new or is_single:
+                        is_new = False
+                        _aim(places, found, at_x, at_y, scale, shifts, taps)
+                        for n in range(found):
+                            for channel in range(3):
+                                gains[n, channel] = unit * light[t, channel] / light[sources[n], channel]
                     left, right, u = _cell((x + 0.5) / cell - 0.5 - x0, columns - 1.0)
-                    p, q, k, m = (1 - u) * (1 - v), u * (1 - v), (1 - u) * v, u * v
+                    p, q, k, m = (one - u) * (one - v), u * (one - v), (one - u) * v, u * v
                     kept = before[y - out_y, x - out_x]
-                    r = kept * out[y - out_y, x - out_x, 0]
-                    g = kept * out[y - out_y, x - out_x, 1]
-                    b = kept * out[y - out_y, x - out_x, 2]
+                    red = kept * out[y - out_y, x - out_x, 0]
+                    green = kept * out[y - out_y, x - out_x, 1]
+                    blue = kept * out[y - out_y, x - out_x, 2]
                     for n in range(found):
                         shares[n] = 0
                     for n in range(count):
                         if groups[n] < 0:
                             continue
-                        w = _between(p, q, k, m, weight, n, top, low, left, right)
-                        r -= w * _corners(p, q, k, m, verdict, n, top, low, left, right, 0)
-                        g -= w * _corners(p, q, k, m, verdict, n, top, low, left, right, 1)
-                        b -= w * _corners(p, q, k, m, verdict, n, top, low, left, right, 2)
+                        one_cell = offset_and_weight[n]
+                        a, b, c, d = (
+                            one_cell[top, left],
+                            one_cell[top, right],
+                            one_cell[low, left],
+                            one_cell[low, right],
+                        )
+                        w = p * a[3] + q * b[3] + k * c[3] + m * d[3]
+                        red -= w * (p * a[0] + q * b[0] + k * c[0] + m * d[0])
+                        green -= w * (p * a[1] + q * b[1] + k * c[1] + m * d[1])
+                        blue -= w * (p * a[2] + q * b[2] + k * c[2] + m * d[2])
                         shares[groups[n]] += w
                         kept += w
                     for n in range(found):
-                        px = (places[n, 0] + 0.5) * scale - 0.5 + (x - (at_x + 0.5) * scale + 0.5)
-                        py = (places[n, 1] + 0.5) * scale - 0.5 + (y - (at_y + 0.5) * scale + 0.5)
-                        s = sources[n]
-                        colour = sample(images, s, px, py)
-                        r += shares[n] * unit * colour[0] * light[t, 0] / light[s, 0]
-                        g += shares[n] * unit * colour[1] * light[t, 1] / light[s, 1]
-                        b += shares[n] * unit * colour[2] * light[t, 2] / light[s, 2]
-                    out[y - out_y, x - out_x, 0] = r / kept
-                    out[y - out_y, x - out_x, 1] = g / kept
-                    out[y - out_y, x - out_x, 2] = b / kept
+                        colour = sample_by(
+                            images, sources[n], x + shifts[n, 0], y + shifts[n, 1],
+                            (taps[n, 0], taps[n, 1], taps[n, 2], taps[n, 3]),
+                            (taps[n, 4], taps[n, 5], taps[n, 6], taps[n, 7]),
+                        )  # fmt: skip
+                        red += shares[n] * colour[0] * gains[n, 0]
+                        green += shares[n] * colour[1] * gains[n, 1]
+                        blue += shares[n] * colour[2] * gains[n, 2]
+                    out[y - out_y, x - out_x, 0] = red / kept
+                    out[y - out_y, x - out_x, 1] = green / kept
+                    out[y - out_y, x - out_x, 2] = blue / kept
                     made = invented[y - out_y, x - out_x]
                     origin[y, x] = SEEN if kept >= 2 * made else INVENTED
                     lack = (made / kept - UNSEEN_FROM) / (UNSEEN_TO - UNSEEN_FROM)

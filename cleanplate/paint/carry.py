@@ -31,9 +31,11 @@ DECAY = np.float32(0.6)  # of the trust in a motion, for each frame it is carrie
 PULL = np.float32(0.7)  # of a motion seen just now, that of a neighbour in the same frame being 1
 APART_PX2 = np.float32(0.25)  # past and future this far apart (squared working pixels) halve the pull; so do motions
 # with this variance that land on one place
-LEAST_TRUST = np.float32(0.003)  # after twelve frames nothing is carried on
+CARRIED_FRAMES = 12  # after so many
+LEAST_TRUST = np.float32(0.003)  # is left, and nothing is carried on
 
 TRUST_STEP = 1 / 4096
+SAME_STEPS = 0.1 / FLOW_STEP_PX  # motion against the plane that is none
 MOST_STEPS = 32767  # of an int16
 
 Motions = tuple[Box, NDArray[np.float32], NDArray[np.float32]]
@@ -45,13 +47,15 @@ def carry(
     known: NDArray[np.bool_],
     places: NDArray[np.int64],
     planes: NDArray[np.float64],
+    is_planar: NDArray[np.bool_],
+    pairs: Sequence[int],
     pool: Executor,
 ) -> None:
     """Completes a row of flow anew, with the help of other times; see `Tracks` for it, places and planes.
 
-    `known` (N / 2): which of its vectors were found, and not completed.
+    `known` (N / 2): which of its vectors were found, and not completed. `pairs`, rising: the others are left as they
+    are, as are pairs that follow the plane, `is_planar`, and are told of nothing else.
     """
-    pairs = [int(n) for n in np.flatnonzero(places[:, 3])]
     told = {
         t: (box, _packed(motion, trust)) for t, (box, motion, trust) in _sweep(flow, known, places, planes, pairs, 1)
     }
@@ -60,6 +64,8 @@ def carry(
 
     def complete(n: int) -> None:
         for way in (0, 1):
+            if is_planar[n] and np.abs(told[n + way][1][..., :2]).max() <= SAME_STEPS:
+                continue
             _complete(_part(flow, 2, places[n], way), _part(known, 1, places[n], way), places[n], planes[n, way], way,
                       *told[n + way])  # fmt: skip
 

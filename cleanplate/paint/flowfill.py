@@ -32,7 +32,7 @@ from cleanplate.paint.light import find_light
 from cleanplate.paint.presets import PRESETS, Preset
 from cleanplate.paint.smooth import put, smooth
 from cleanplate.paint.steady import steady
-from cleanplate.paint.trace import CARRIED, CLOSE, FLOW, PLANE, SECOND, Tracks, Trail, sweep
+from cleanplate.paint.trace import CARRIED, CLOSE, FLOW, PLANE, SECOND, Tracks, Trail, is_all_planar, sweep
 from cleanplate.paint.tracks import PairMemory, find_tracks, look_again
 
 INVENTIONS = ("smooth", "exemplar")
@@ -137,16 +137,18 @@ class FlowFill(Engine):
             self._estimator,
         )
         met = {t for n in np.flatnonzero(tracks.places[:, 3]).tolist() for t in (n, n + 1)}
-        light = find_light(sheet.images, sheet.holes, sorted(met), pool)
+        planes = tracks.planes_at(scale)
+        known = {int(n): planes[n] for n in np.flatnonzero(tracks.is_planar)}
+        light = find_light(sheet.images, sheet.holes, sorted(met), known, pool)
         far = FarSight(clip.references, clip.start, scale, unit)
         given = [_anchor(reference, clip) for reference in far.settle(tracks.gray, tracks.masked)]
-        followed, hypotheses = FLOW, [FLOW, PLANE, CARRIED] if preset.is_carried else [FLOW, PLANE]
+        followed, hypotheses = FLOW, [PLANE, FLOW, CARRIED] if preset.is_carried else [PLANE, FLOW]
         for look in range(preset.looks):
             if look == preset.looks - 1:  # what lies farther was only for the look before
                 owed = [t for t in owed if sheet.core[0] - 1 <= t <= sheet.core[1]]
             if look:
                 tracks = look_again(tracks, sheet.painted, sheet.begin, scale, unit, preset, pool, self._estimator)
-                followed, hypotheses = CLOSE, [FLOW, PLANE, CARRIED, SECOND, CLOSE]
+                followed, hypotheses = CLOSE, [PLANE, FLOW, CARRIED, SECOND, CLOSE]
             pending: deque[Future[None]] = deque()
             for t, trails in _trails(tracks, set(owed), hypotheses, ERROR_LIMIT_PX2 * unit**2, pool):
                 pending.append(
@@ -216,18 +218,30 @@ def _trails(
 
     The sweep that comes from the end is kept, the one that comes from the start is used as it goes.
     """
-    later = list(pool.map(lambda h: {n.t: n for n in sweep(tracks, 0, h, limit_px2) if n.t in owed}, hypotheses))
-    earlier = [sweep(tracks, 1, h, limit_px2) for h in hypotheses]
-    ahead = [next(s, None) for s in earlier]
+    plane, *others = hypotheses
+    by_plane = {n.t: n for n in sweep(tracks, 0, plane, limit_px2) if n.t in owed or is_all_planar(tracks, n)}
+    later = list(
+        pool.map(lambda h: {n.t: n for n in sweep(tracks, 0, h, limit_px2, by_plane.get) if n.t in owed}, others)
+    )
+    later.insert(0, by_plane)
+    passed: dict[int, Trail] = {}
+    earlier = [sweep(tracks, 1, plane, limit_px2)]
+    earlier += [sweep(tracks, 1, h, limit_px2, passed.get) for h in others]
+    ahead: list[Trail | None] = [None for _ in hypotheses]
     for t in sorted(owed):
         trails = [kept.pop(t) for kept in later if t in kept]
         for n, trail in enumerate(ahead):
-            while trail is not None and trail.t < t:
+            while trail is None or trail.t < t:
                 trail = next(earlier[n], None)
+                if trail is None:
+                    break
+                if n == 0:
+                    passed[trail.t] = trail
             if trail is not None and trail.t == t:
                 trails.append(trail)
             ahead[n] = trail
-        yield t, trails
+        yield t, list({id(trail): trail for trail in trails}.values())
+        passed.clear()
 
 
 def _paint(

@@ -91,7 +91,7 @@ def judge(
         variance = np.maximum(found.verdict[n, ..., 3], 0) + V_FLOOR
         error = found.risk[n, ..., 0] + E_FLOOR_PX2
         doubt = found.risk[n, ..., 1] + D_FLOOR_PX
-        trust = np.exp(TRUST[trails[n].hypothesis])
+        trust = sum(np.exp(TRUST[one]) for one in {trails[n].hypothesis, *trails[n].stands_for})
         weight = trust * variance**-V_POWER * error**-E_POWER * doubt**-D_POWER
         # so that the share against the smooth fill, not the weight, falls off evenly
         fade = _fade(found.frame[n] >= 0, needed)

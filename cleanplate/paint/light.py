@@ -4,18 +4,24 @@ What is copied from a frame twice as bright has twice the contrast, which no off
 the ratio of both frames' light, found where nothing is hidden, on small pictures matched along dense flow.
 """
 
+# numba gives the kernels their types from the arrays they are called with
+# ruff: noqa: ANN001, ANN202
+
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from itertools import pairwise
 from typing import Any
 
 import cv2
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from cleanplate.motion.camera import moved_by
+from cleanplate.motion.kernels import KERNEL
 from cleanplate.motion.small_flow import LEAST_PX, between, small_flow
 from cleanplate.motion.warp import warp
 from cleanplate.paint.sampling import DEEP
@@ -26,30 +32,69 @@ SMALL_PX = 64  # longer side of the pictures it is found on, about
 SHOWING = (8.0, 247.0)  # outside these, levels of 255, a sample is crushed or clipped and tells no ratio
 LEAST_SHARE = 0.05  # of the small picture that must tell one
 MOST = 8.0  # times brighter or darker from one frame to the next; beyond it nothing is believed
+PROBES = 3000  # samples that tell whether light changes at all where the motion is one plane
+SAME = 0.004  # of the light: less is noise, and made up for at the rim
 MENDED = 0.96  # of the difference between two frames: the most a ratio may leave, or else it is chance
 
 
 def find_light(
-    images: NDArray[Any], holes: NDArray[np.bool_], frames: Sequence[int], pool: Executor
+    images: NDArray[Any],
+    holes: NDArray[np.bool_],
+    frames: Sequence[int],
+    known_planes: Mapping[int, NDArray[np.float64]],
+    pool: Executor,
 ) -> NDArray[np.float32]:
     """The light of each frame of `images` (T, H, W, 3) by channel, (T, 3), relative to that of the first of `frames`.
 
-    All 1 where it does not vary, and for frames not among `frames`, which ascend. `holes`: (T, H, W).
+    All 1 where it does not vary, and for frames not among `frames`, which ascend. `holes`: (T, H, W). `known_planes`:
+    for frames to the next of which everything moves as one plane, that plane (3, 3), in pixels.
     """
-    light = np.ones((len(images), 3), np.float32)
-    smalls = dict(zip(frames, pool.map(lambda t: _small(images[t], np.asarray(holes[t])), frames), strict=True))
-    telling = [t for t in frames if _tells(smalls[t]).mean() > LEAST_SHARE]
+    light = np.ones((len(images), 3))
+    constant = set(pool.map(lambda n: n if _is_same(images, holes, n, known_planes[n]) else -1, known_planes))
+    asked = [t for t in frames if t not in constant or t - 1 not in constant]
+    smalls = dict(zip(asked, pool.map(lambda t: _small(images[t], np.asarray(holes[t])), asked), strict=True))
+    telling = [t for t in asked if _tells(smalls[t]).mean() > LEAST_SHARE]
     local = threading.local()  # DIS keeps buffers: one a thread
 
     def between_frames(pair: tuple[int, int]) -> NDArray[np.float64]:
+        if all(n in constant for n in range(*pair)):
+            return np.ones(3)
         if not hasattr(local, "flow"):
             local.flow = small_flow(finest_scale=1)
         return _ratio(smalls[pair[0]], smalls[pair[1]], local.flow)
 
     steps = list(pool.map(between_frames, pairwise(telling)))
-    if steps:
-        light[telling[1:]] = np.cumprod(steps, axis=0)
-    return light
+    for (_, t), step in zip(pairwise(telling), steps, strict=True):
+        light[t:] *= step
+    light[[t for t in range(len(images)) if t not in frames]] = 1
+    return light.astype(np.float32)
+
+
+def _is_same(images: NDArray[Any], holes: NDArray[np.bool_], n: int, plane: NDArray[np.float64]) -> bool:
+    """Whether the light of frame `n` is that of the next, to which its samples are taken by a plane."""
+    step = max(1, round((holes.shape[1] * holes.shape[2] / PROBES) ** 0.5))
+    then, now, count = _sums(images, holes, n, plane, step)
+    return bool(count >= LEAST_SHARE * PROBES and (np.abs(now - then) <= SAME * then).all())
+
+
+@numba.njit(**KERNEL)
+def _sums(images, holes, n, plane, step):  # type: ignore[no-untyped-def]
+    """The sums by channel (3) over samples of frame `n` and the nearest to where they are in the next; how many."""
+    height, width = holes.shape[1:]
+    then, now, count = np.zeros(3), np.zeros(3), 0
+    for y in range(step // 2, height, step):
+        for x in range(step // 2, width, step):
+            u, v = moved_by(plane, x, y)
+            if holes[n, y, x] or not (u >= 0 and v >= 0 and u <= width - 1 and v <= height - 1):
+                continue
+            i, j = int(u + 0.5), int(v + 0.5)
+            if holes[n + 1, j, i]:
+                continue
+            for c in range(3):
+                then[c] += images[n, y, x, c]
+                now[c] += images[n + 1, j, i, c]
+            count += 1
+    return then, now, count
 
 
 def _small(image: NDArray[Any], hole: NDArray[np.bool_]) -> Small:

@@ -17,13 +17,13 @@ RING_PX = 1  # keeps every tap of the bicubic sampling out of the hole; wider ri
 
 def bounds(area: NDArray[np.bool_], grow_px: int) -> Box:
     """The box around what is True in (H, W), grown, within the picture. Something must be True."""
-    ys, xs = np.flatnonzero(area.any(1)), np.flatnonzero(area.any(0))
+    x0, y0, wide, high = cv2.boundingRect(area.view(np.uint8))
     height, width = area.shape
     return (
-        max(int(xs[0]) - grow_px, 0),
-        max(int(ys[0]) - grow_px, 0),
-        min(int(xs[-1]) + 1 + grow_px, width),
-        min(int(ys[-1]) + 1 + grow_px, height),
+        max(x0 - grow_px, 0),
+        max(y0 - grow_px, 0),
+        min(x0 + wide + grow_px, width),
+        min(y0 + high + grow_px, height),
     )
 
 

@@ -16,7 +16,7 @@ MID_GRAY = 127.5  # where no frame shows anything at all
 
 
 @numba.njit(inline="always", **KERNEL)
-def _cubic(u):  # type: ignore[no-untyped-def]
+def cubic(u):  # type: ignore[no-untyped-def]
     """The weights of four neighbours for a point a fraction `u` past the second."""
     a, v = np.float32(SHARPNESS), np.float32(1) - u
     two, three = np.float32(2), np.float32(3)
@@ -31,37 +31,45 @@ def _cubic(u):  # type: ignore[no-untyped-def]
 @numba.njit(**KERNEL)
 def sample(images, s, x, y):  # type: ignore[no-untyped-def]
     """The colour of frame `s` at (x, y), bicubic, in the images' own numbers. All in float32: half the time."""
-    height, width = images.shape[1:3]
     left, top = int(np.floor(x)), int(np.floor(y))
-    wx, wy = _cubic(np.float32(x - left)), _cubic(np.float32(y - top))
-    if 1 <= left < width - 2 and 1 <= top < height - 2:  # side by side in memory: half the time
-        r = g = b = np.float32(0)
-        for j in range(4):
-            for k in range(4):
-                w = wy[j] * wx[k]
-                r += w * np.float32(images[s, top - 1 + j, left - 1 + k, 0])
-                g += w * np.float32(images[s, top - 1 + j, left - 1 + k, 1])
-                b += w * np.float32(images[s, top - 1 + j, left - 1 + k, 2])
-        return r, g, b
-    x0, x1 = min(max(left - 1, 0), width - 1), min(max(left, 0), width - 1)
-    x2, x3 = min(max(left + 1, 0), width - 1), min(max(left + 2, 0), width - 1)
-    colour = (np.float32(0), np.float32(0), np.float32(0))
-    for j in range(4):
-        yy = min(max(top - 1 + j, 0), height - 1)
-        a, b, c, d = wy[j] * wx[0], wy[j] * wx[1], wy[j] * wx[2], wy[j] * wx[3]
-        colour = (
-            colour[0] + _taps(a, b, c, d, images, s, yy, x0, x1, x2, x3, 0),
-            colour[1] + _taps(a, b, c, d, images, s, yy, x0, x1, x2, x3, 1),
-            colour[2] + _taps(a, b, c, d, images, s, yy, x0, x1, x2, x3, 2),
-        )
-    return colour
+    return sample_by(images, s, left, top, cubic(np.float32(x - left)), cubic(np.float32(y - top)))
 
 
 @numba.njit(inline="always", **KERNEL)
-def _taps(a, b, c, d, images, s, y, x0, x1, x2, x3, channel):  # type: ignore[no-untyped-def]
+def sample_by(images, s, left, top, wx, wy):  # type: ignore[no-untyped-def]
+    """The same with the weights known: the second of four neighbours each way lies at (left, top)."""
+    if not (1 <= left < images.shape[2] - 2 and 1 <= top < images.shape[1] - 2):
+        return _at_edge(images, s, left, top, wx, wy)
+    r = g = b = np.float32(0)
+    for j in range(4):
+        row = images[s, top - 1 + j]
+        r += wy[j] * _taps(wx, row, left - 1, left, left + 1, left + 2, 0)
+        g += wy[j] * _taps(wx, row, left - 1, left, left + 1, left + 2, 1)
+        b += wy[j] * _taps(wx, row, left - 1, left, left + 1, left + 2, 2)
+    return r, g, b
+
+
+@numba.njit(**KERNEL)
+def _at_edge(images, s, left, top, wx, wy):  # type: ignore[no-untyped-def]
+    """The same where a neighbour may lie outside: the nearest sample stands for it."""
+    height, width = images.shape[1:3]
+    x0, x1 = min(max(left - 1, 0), width - 1), min(max(left, 0), width - 1)
+    x2, x3 = min(max(left + 1, 0), width - 1), min(max(left + 2, 0), width - 1)
+    r = g = b = np.float32(0)
+    for j in range(4):
+        row = images[s, min(max(top - 1 + j, 0), height - 1)]
+        r += wy[j] * _taps(wx, row, x0, x1, x2, x3, 0)
+        g += wy[j] * _taps(wx, row, x0, x1, x2, x3, 1)
+        b += wy[j] * _taps(wx, row, x0, x1, x2, x3, 2)
+    return r, g, b
+
+
+@numba.njit(inline="always", **KERNEL)
+def _taps(weights, row, x0, x1, x2, x3, channel):  # type: ignore[no-untyped-def]
+    a, b, c, d = weights
     return (
-        a * np.float32(images[s, y, x0, channel])
-        + b * np.float32(images[s, y, x1, channel])
-        + c * np.float32(images[s, y, x2, channel])
-        + d * np.float32(images[s, y, x3, channel])
+        a * np.float32(row[x0, channel])
+        + b * np.float32(row[x1, channel])
+        + c * np.float32(row[x2, channel])
+        + d * np.float32(row[x3, channel])
     )

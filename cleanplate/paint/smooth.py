@@ -1,15 +1,20 @@
 """Each frame by itself, filled smoothly: what `flowfill` falls back to, and the yardstick for what it adds."""
 
+# numba gives the kernels their types from the arrays they are called with
+# ruff: noqa: ANN001, ANN202
+
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from cleanplate.base.types import INVENTED, Clip, Painting
 from cleanplate.motion.complete import harmonic
+from cleanplate.motion.kernels import KERNEL
 from cleanplate.paint.engine import Engine
 from cleanplate.paint.looks import bounds
 from cleanplate.paint.sampling import DEEP, MID_GRAY
@@ -50,7 +55,14 @@ def smooth(image: NDArray[Any], hole: NDArray[np.bool_]) -> tuple[NDArray[np.flo
 
 def put(filled: NDArray[np.float32], hole: NDArray[np.bool_], corner_xy: tuple[int, int], image: NDArray[Any]) -> None:
     """Write what `smooth` returned, or what was made of it, into the hole of the frame `image` (H, W, 3)."""
-    part = np.s_[corner_xy[1] : corner_xy[1] + filled.shape[0], corner_xy[0] : corner_xy[0] + filled.shape[1]]
-    inside = hole[part]
     one = np.float32(DEEP if image.dtype == np.uint16 else 1)
-    image[part][inside] = np.clip(np.rint(filled[inside] * one), 0, np.iinfo(image.dtype).max).astype(image.dtype)
+    _write(filled, np.asarray(hole), *corner_xy, one, np.float32(np.iinfo(image.dtype).max), image)
+
+
+@numba.njit(**KERNEL)
+def _write(filled, hole, x0, y0, one, top, image):  # type: ignore[no-untyped-def]
+    for y in range(filled.shape[0]):
+        for x in range(filled.shape[1]):
+            if hole[y0 + y, x0 + x]:
+                for c in range(3):
+                    image[y0 + y, x0 + x, c] = min(max(np.rint(filled[y, x, c] * one), np.float32(0)), top)

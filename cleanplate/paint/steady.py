@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from cleanplate.motion.kernels import KERNEL
 from cleanplate.paint.looks import bounds
-from cleanplate.paint.sampling import sample
+from cleanplate.paint.sampling import cubic, sample_by
 from cleanplate.paint.trace import GRID_PX, Tracks, step
 
 MISS_PX2 = 1.0  # of 240, squared: a neighbour counts by exp(-E / (2 * this)), E the forward-backward error of the way
@@ -76,6 +76,7 @@ def _filter(  # type: ignore[no-untyped-def]
     block = per * scale
     middle, off = 0.5 * (block - 1), 0.5 * (per - 1)
     far = np.zeros((2, 3))  # of each way: right and down by (full-size px), weight
+    whole, taps = np.zeros((2, 2), np.int64), np.zeros((2, 8), np.float32)  # the same for a block
     for j in range(y0 // block, (y0 + rows - 1) // block + 1):
         for i in range(x0 // block, (x0 + columns - 1) // block + 1):
             is_found = False
@@ -93,6 +94,11 @@ def _filter(  # type: ignore[no-untyped-def]
                             far[way, 0] = (nx + 0.5) * scale - 0.5 - (i * block + middle)
                             far[way, 1] = (ny + 0.5) * scale - 0.5 - (j * block + middle)
                             far[way, 2] = share * np.exp(-missed / (2 * spread))
+                            left, above = np.floor(far[way, 0]), np.floor(far[way, 1])
+                            whole[way, 0], whole[way, 1] = int(left), int(above)
+                            a = taps[way]
+                            a[0], a[1], a[2], a[3] = cubic(np.float32(far[way, 0] - left))
+                            a[4], a[5], a[6], a[7] = cubic(np.float32(far[way, 1] - above))
                     is_found = True
                     total = np.float32(1)
                     r, g, b = painted[t - first, y, x]
@@ -102,7 +108,11 @@ def _filter(  # type: ignore[no-untyped-def]
                         if weight < LEAST_WEIGHT or not (px >= 0 and py >= 0 and px <= width - 1 and py <= height - 1):
                             continue
                         n = t + 1 - 2 * way
-                        colour = sample(painted, n - first, px, py)
+                        a = taps[way]
+                        colour = sample_by(
+                            painted, n - first, x + whole[way, 0], y + whole[way, 1],
+                            (a[0], a[1], a[2], a[3]), (a[4], a[5], a[6], a[7]),
+                        )  # fmt: skip
                         r += weight * colour[0] * light[t, 0] / light[n, 0]
                         g += weight * colour[1] * light[t, 1] / light[n, 1]
                         b += weight * colour[2] * light[t, 2] / light[n, 2]

@@ -10,9 +10,10 @@ is seen. So the price does not grow with the length of the way. Everything here 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 
+import cv2
 import numba
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,7 @@ from cleanplate.motion.kernels import KERNEL
 FLOW_STEP_PX = 1 / 128  # flow is kept as int16 in these steps: +-256 px in half the memory of float32
 GRID_PX = 2  # every second point is followed, the others lie between; 1 gives the same picture at four times the price
 FOLLOW_FRAMES = 30  # how far a point between nodes is followed on by itself
+LOST_SHARE = 0.02  # of a trail's points that may be lost where two hypotheses are taken to say the same
 NOWHERE = -1  # frame of a point that is seen in none
 # Hypotheses of the motion: flow completed from around the hole, the camera, flow completed from other times as well,
 # the flow of painted pictures, and that completed from close by
@@ -39,6 +41,7 @@ class Tracks:
     # Flat; per pair (2 ways, rows, columns, 2), x then y, in steps of FLOW_STEP_PX
     places: NDArray[np.int64]  # (T - 1, 5): offset in `flows`, x0, y0, columns, rows; columns 0 = pair not needed
     planes: NDArray[np.float64]  # (T - 1, 2 ways, 3, 3): the camera's motion
+    is_planar: NDArray[np.bool_]  # (T - 1,): pairs in which that is all there is, and all hypotheses say the same
 
     @property
     def arrays(self) -> tuple[NDArray[np.bool_], NDArray[np.int16], NDArray[np.int64], NDArray[np.float64]]:
@@ -67,13 +70,23 @@ class Trail:
     xy: NDArray[np.float32]  # (rows, columns, 2) px in that frame
     risk: NDArray[np.float32]  # (rows, columns, 2), added up along the way: forward-backward error (px^2); doubt, i.e.
     # the distance by which flow and plane part at each step (px)
+    reach: int = 0
+    "how many frames away its farthest source is; -1 = that cannot be told, as some points are never seen"
+    stands_for: set[int] = field(default_factory=set)
+    "other hypotheses that say the same"
 
 
-def sweep(tracks: Tracks, way: int, hypothesis: int, error_limit_px2: float) -> Iterator[Trail]:
+def sweep(
+    tracks: Tracks,
+    way: int,
+    hypothesis: int,
+    error_limit_px2: float,
+    by_plane: Callable[[int], Trail | None] = lambda _: None,
+) -> Iterator[Trail]:
     """The trails of all frames that can have one, last frame first (way 0: sources lie later) or first frame first.
 
     Along the camera's plane or along a flow. A point is lost where it leaves the picture or its error exceeds the
-    limit.
+    limit. `by_plane`: the trail of a frame along the plane; it stands for this hypothesis where both say the same.
     """
     count = len(tracks.masked)
     last = _nothing(way, hypothesis)
@@ -82,15 +95,28 @@ def sweep(tracks: Tracks, way: int, hypothesis: int, error_limit_px2: float) -> 
         if not tracks.places[pair, 3] or not tracks.masked[t].any():
             last = _nothing(way, hypothesis)
             continue
+        same = by_plane(t)
+        if same is not None and is_all_planar(tracks, same):
+            same.stands_for.add(hypothesis)
+            yield same
+            last = same
+            continue
         x0, y0, columns, rows = nodes(tracks.masked[t])
         trail = _nothing(way, hypothesis, t, x0, y0, columns, rows)
-        _advance(
+        trail.reach = _advance(
             tracks.arrays, t, way, hypothesis, target, error_limit_px2,
             x0, y0, trail.frame, trail.xy, trail.risk,
             last.x0, last.y0, last.frame[None], last.xy[None], last.risk[None],
         )  # fmt: skip
         yield trail
         last = trail
+
+
+def is_all_planar(tracks: Tracks, trail: Trail) -> bool:
+    """Whether all pairs that its points came through follow the plane; to the end of time for those not seen."""
+    reach = trail.reach if trail.reach >= 0 else len(tracks.masked)
+    pairs = np.s_[trail.t : trail.t + reach] if trail.way == 0 else np.s_[max(trail.t - reach, 0) : trail.t]
+    return bool((tracks.is_planar | (tracks.places[:, 3] == 0))[pairs].all())
 
 
 def _nothing(way: int, hypothesis: int, t: int = 0, x0: int = 0, y0: int = 0, columns: int = 1, rows: int = 1) -> Trail:
@@ -108,9 +134,9 @@ def _nothing(way: int, hypothesis: int, t: int = 0, x0: int = 0, y0: int = 0, co
 
 def nodes(masked: NDArray[np.bool_]) -> tuple[int, int, int, int]:
     """The nodes whose cells cover the masked area: first column, first row, columns, rows."""
-    ys, xs = np.flatnonzero(masked.any(1)), np.flatnonzero(masked.any(0))
-    x0, y0 = int(xs[0]) // GRID_PX, int(ys[0]) // GRID_PX
-    return x0, y0, int(xs[-1]) // GRID_PX + 2 - x0, int(ys[-1]) // GRID_PX + 2 - y0
+    left, top, wide, high = cv2.boundingRect(masked.view(np.uint8))
+    x0, y0 = left // GRID_PX, top // GRID_PX
+    return x0, y0, (left + wide - 1) // GRID_PX + 2 - x0, (top + high - 1) // GRID_PX + 2 - y0
 
 
 @numba.njit(inline="always", **KERNEL)
@@ -240,9 +266,11 @@ def _advance(  # type: ignore[no-untyped-def]
     paths, t, way, hypothesis, target, limit,
     x0, y0, frame, xy, risk, next_x0, next_y0, next_frame, next_xy, next_risk,
 ):  # fmt: skip
+    """Fill in the answers of one frame by those of the next. Returns `Trail.reach`."""
     masked, flows, places, planes = paths
     rows, columns = frame.shape
     height, width = masked.shape[1:]
+    reach, asked, lost = 1, 0, 0
     for j in range(rows):
         for i in range(columns):
             x, y = GRID_PX * (x0 + i), GRID_PX * (y0 + j)
@@ -252,6 +280,7 @@ def _advance(  # type: ignore[no-untyped-def]
                     is_near |= masked[t, yy, xx]
             if not is_near:
                 continue
+            asked += 1
             pair = t - way
             nx, ny, missed, apart = step(flows, places[pair], planes[pair], way, hypothesis, x, y)
             if not (nx >= 0 and ny >= 0 and nx <= width - 1 and ny <= height - 1):
@@ -265,9 +294,12 @@ def _advance(  # type: ignore[no-untyped-def]
                 missed += e
                 apart += d
             if s < 0 or not missed <= limit:
+                lost += 1
                 continue
+            reach = max(reach, abs(s - t))
             frame[j, i] = s
             xy[j, i, 0] = sx
             xy[j, i, 1] = sy
             risk[j, i, 0] = missed
             risk[j, i, 1] = apart
+    return reach if lost <= LOST_SHARE * asked else -1

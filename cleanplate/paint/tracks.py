@@ -1,6 +1,7 @@
 """Finding out how one clip moves around its holes: what `trace` follows.
 
-Each pair of neighbouring frames gets its flow both ways, by pictures whose holes are smoothly filled. What the flow
+Where one plane explains all that moves around the holes of two neighbouring frames it is their motion
+(`motion/direct.py`). Every other pair gets its flow both ways, by pictures whose holes are smoothly filled. What that
 says near the fill is not believed: it is thrown away, found again by the known samples alone as far as there are any
 (`motion/rim.py`), and completed harmonically. Beside it go the same completed with what other times tell (`carry`), and
 the motion of one plane, the camera's. Once the holes are painted a second look finds the motion of the painted
@@ -23,10 +24,11 @@ from numpy.typing import NDArray
 from cleanplate.base.types import Box
 from cleanplate.motion.camera import fit_plane
 from cleanplate.motion.complete import SWEEPS, harmonic
+from cleanplate.motion.direct import find_plane, plane_flow
 from cleanplate.motion.dis import DisFlow
 from cleanplate.motion.estimator import Estimator
 from cleanplate.motion.rim import rim_flow
-from cleanplate.paint.carry import carry
+from cleanplate.paint.carry import CARRIED_FRAMES, carry
 from cleanplate.paint.looks import bounds, look, shrink
 from cleanplate.paint.presets import Preset
 from cleanplate.paint.trace import FLOW_STEP_PX, GRID_PX, Tracks
@@ -38,8 +40,8 @@ CARRY_PX = 16  # of 240: motion is kept this far around the holes, to be carried
 CAMERA_GRID_PX = 8  # of 240: the plane is fitted to every 8th flow vector
 
 
-Measured = tuple[NDArray[np.int16], NDArray[np.bool_], NDArray[np.float64]]
-# a pair's flow in FLOW_STEP_PX, where it was found and not completed, and its two planes
+Measured = tuple[NDArray[np.int16], NDArray[np.bool_], NDArray[np.float64], bool]
+# a pair's flow in FLOW_STEP_PX, where it was found and not completed, its two planes, and whether they are all of it
 
 
 class PairMemory:
@@ -70,8 +72,8 @@ class PairMemory:
     def put(self, pair: int, key: bytes, measured: Measured) -> None:
         """Remember a copy of it, if this pair of the clip may be shown again."""
         if pair >= self._again_from:
-            flow, known, planes = measured
-            self._kept[-1][1][key] = flow.copy(), known.copy(), planes.copy()
+            flow, known, planes, is_planar = measured
+            self._kept[-1][1][key] = flow.copy(), known.copy(), planes.copy(), is_planar
 
 
 def find_tracks(
@@ -115,6 +117,7 @@ def find_tracks(
     flow = flows[0]
     known = np.zeros(size // 2, np.bool_)
     planes = np.tile(np.eye(3), (len(places), 2, 1, 1))
+    is_planar = np.zeros(len(places), np.bool_)
     local = threading.local()  # DIS keeps buffers: one a thread
 
     def measure(n: int) -> None:
@@ -123,6 +126,9 @@ def find_tracks(
         part = np.s_[box[1] : box[3], box[0] : box[2]]
         key = _digest(gray[n][part], gray[n + 1][part], both[part], (*box, *places[n, 1:], unit))
         measured = memory.take(key)
+        if measured is None and preset.looks == 1:
+            near = bounds(both, round(CARRY_PX * unit))
+            measured = _planar(gray[n][part], gray[n + 1][part], both[part], box, near, places[n])
         if measured is None:
             both_ways = _flow(local, preset, gray[n : n + 2], box, estimator)
             good = _trusted(both[part], BAND_PX)
@@ -136,16 +142,20 @@ def find_tracks(
                 one, other = (np.s_[n + way, *part], np.s_[n + 1 - way, *part])
                 found[way] |= rim_flow(gray[one], gray[other], masked[one], masked[other], xy, ~good)
                 _complete(xy, found[way])
-            measured = _steps(both_ways, box, places[n]), _inner(found, box, places[n]).ravel(), fitted
+            measured = _steps(both_ways, box, places[n]), _inner(found, box, places[n]).ravel(), fitted, False
         memory.put(n, key, measured)
         start, stop = places[n, 0], places[n, 0] + measured[0].size
-        flow[start:stop], known[start // 2 : stop // 2], planes[n] = measured
+        flow[start:stop], known[start // 2 : stop // 2], planes[n], is_planar[n] = measured
 
     list(pool.map(measure, pairs))
-    if preset.is_carried:
+    free = np.array([n for n in pairs if not is_planar[n]])
+    if preset.is_carried and (len(free) or preset.looks > 1):
+        reached = [n for n in pairs if (np.abs(free - n) <= CARRIED_FRAMES).any()]
         flows[1] = flow
-        carry(flows[1], known, places, planes, pool)
-    return Tracks(masked=masked, gray=gray, flows=flows, places=places, planes=planes)
+        carry(flows[1], known, places, planes, is_planar, reached, pool)
+    else:
+        flows = flows[:1]
+    return Tracks(masked=masked, gray=gray, flows=flows, places=places, planes=planes, is_planar=is_planar)
 
 
 def look_again(
@@ -186,6 +196,29 @@ def look_again(
     list(pool.map(prepare, sorted({t for n in pairs for t in (n, n + 1)})))
     list(pool.map(measure, pairs))
     return replace(tracks, flows=flows)
+
+
+def _planar(
+    first: NDArray[np.uint8],
+    second: NDArray[np.uint8],
+    both: NDArray[np.bool_],
+    box: Box,
+    near: Box,
+    place: NDArray[np.int64],
+) -> Measured | None:
+    """The motion of a pair, shown within `box`, if all that is `near` the holes follows one plane; else None."""
+    x0, y0, x1, y1 = near
+    there = find_plane(first, second, both, (x0 - box[0], y0 - box[1], x1 - box[0], y1 - box[1]))
+    if there is None:
+        return None
+    corner = np.array([[1.0, 0, box[0]], [0, 1, box[1]], [0, 0, 1]])
+    there = corner @ there @ np.linalg.inv(corner)
+    back = np.linalg.inv(there)
+    planes = np.stack([there / there[2, 2], back / back[2, 2]])
+    whole = int(place[1]), int(place[2]), int(place[1] + place[3]), int(place[2] + place[4])
+    flow = np.stack([plane_flow(plane, whole) for plane in planes])
+    known = np.broadcast_to(_inner(~both[None], box, place), (2, int(place[4]), int(place[3])))
+    return _steps(flow, whole, place), known.ravel(), planes, True
 
 
 def _digest(first: NDArray[Any], second: NDArray[Any], masked: NDArray[Any], facts: tuple[float, ...]) -> bytes:
