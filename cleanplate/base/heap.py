@@ -16,8 +16,8 @@ _ARENA_MAX = -8
 def share_heap() -> None:
     """Have all threads get small blocks from one heap; for the whole process, and before its threads begin.
 
-    glibc gives each thread a heap of its own, and each keeps what its busiest moment took: 60 of 560 MiB in a job of 400
-    frames at 240 lines. No difference in time was found. Nothing happens where the C library is another.
+    glibc gives each thread a heap of its own, and each keeps what its busiest moment took: 60 of 560 MiB in a job of
+    400 frames at 240 lines. No difference in time was found. Nothing happens where the C library is another.
     """
     _tell_malloc(_ARENA_MAX, 1)
 
