@@ -175,7 +175,7 @@ def test_a_checkpoint_that_is_a_program(tmp_path, monkeypatch):
         def __reduce__(self):
             return print, ("the checkpoint ran",)
 
-    (tmp_path / "E2FGVI-HQ-CVPR22.pth").write_bytes(pickle.dumps(Trap()))
+    (tmp_path / "E2FGVI-HQ-CVPR22.pth").write_bytes(pickle.dumps(Trap(), protocol=2))
     monkeypatch.setenv("CLEANPLATE_WEIGHTS", str(tmp_path))
     e2fgvi._network.cache_clear()
     with pytest.raises(FailedError, match=r"E2FGVI-HQ-CVPR22\.pth"):

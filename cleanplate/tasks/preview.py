@@ -37,6 +37,7 @@ def preview(
     quality: str | None = None,
     invent: str | None = None,
     options: Mapping[str, Any] | None = None,
+    device: str = "auto",
     grow_px: int = 4,
     feather_px: int | None = None,
     count: int = 4,
@@ -77,7 +78,7 @@ def preview(
             feather_px=feather_px,
             clock=StageClock(),
         )
-        ready = make_engine(engine, chosen_options)
+        ready = make_engine(engine, chosen_options, device)
         for window, at in _windows(frames, wanted, spec.margin_frames):
             held = window[at]
             result, marked = held.frame, eight_bit(held.frame.image)
