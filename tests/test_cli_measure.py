@@ -186,7 +186,7 @@ MISTAKES = {
         "bench quality data --engine opencv-telea --metric vfid -o unpainted",
         "nothing could be scored; vfid: needs weights: i3d",
     ),
-    "an option without engine": ("bench quality data --set threads=2", "ENGINE.NAME=VALUE"),
+    "an option without engine": ("bench quality data --set threads=2", "OWNER.NAME=VALUE"),
     "no workers": ("bench quality data --workers 0", "at least 1"),
     "no such tracker": ("bench track data --tracker magic", "magic"),
     "no such extent": ("bench speed --extent huge", "there is no extent 'huge'"),

@@ -98,7 +98,9 @@ def test_frames_of_several_sizes():
 def test_unknown_names():
     with pytest.raises(UsageError, match="no tracker 'magic'; choose one of flow, hold, warp"):
         make_tracker("magic")
-    with pytest.raises(UsageError, match="tracker 'warp' has no option 'x'; it has none"):
+    with pytest.raises(UsageError, match="tracker 'hold' has no option 'x'; it has none"):
+        make_tracker("hold", {"x": 1})
+    with pytest.raises(UsageError, match="tracker 'warp' has no option 'x'; it has flow, iterations"):
         make_tracker("warp", {"x": 1})
 
 

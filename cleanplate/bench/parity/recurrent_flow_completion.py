@@ -10,9 +10,10 @@ from cleanplate.motion.nets.flow_completion import UNUSED, RecurrentFlowCompleti
 
 
 def run(weights: Weights, inputs: Arrays) -> Arrays:
-    """`flow_forward` and `flow_backward` (1, T-1, 2, H, W), `masks` (1, T, 1, H, W) -> both flows completed."""
+    """`flow_forward` and `flow_backward` (N, T-1, 2, H, W), `masks` (N, T, 1, H, W) -> both flows completed."""
     network = weights.load(RecurrentFlowCompletion(), unused=UNUSED)
+    given = (torch.from_numpy(inputs[name]) for name in ("flow_forward", "flow_backward", "masks"))
     with torch.inference_mode():
-        given = (torch.from_numpy(inputs[name])[0] for name in ("flow_forward", "flow_backward", "masks"))
-        forward, backward = network.complete(*given)
-    return {"completed_forward": forward[None].numpy(), "completed_backward": backward[None].numpy()}
+        completed = [network.complete(*clip) for clip in zip(*given, strict=True)]
+    forward, backward = (torch.stack(flows).numpy() for flows in zip(*completed, strict=True))
+    return {"completed_forward": forward, "completed_backward": backward}
