@@ -97,6 +97,7 @@ def forecast(job: Job, info: VideoInfo, masks: StoredMasks, encoder: str) -> For
         margin_frames=spec.margin_frames,
         crop_px=crop_px,
         crop_bytes_per_px=spec.clip_bytes_per_px(info.height_px, sample_bytes),
+        window_bytes=spec.window_bytes(crop_px),
         frame_bytes=frame_bytes,
         frames_in_codecs=_FRAMES_IN_CODECS.get(encoder, _FRAMES_IN_OTHER_CODECS)[is_large],
         region_bytes=_REGION_BYTES_PER_PX * max(_hole_box_px(stretch) for stretch in stretches),
@@ -121,7 +122,8 @@ def forecast(job: Job, info: VideoInfo, masks: StoredMasks, encoder: str) -> For
     if is_surveyed:
         work += masks.frame_count * (samples * _DECODE + _SURVEY)
         kept += most_references(masks.frame_count) * frame_bytes
-    work += sum(runs) * (grid.core + grid.joint) / grid.core * crop_px * spec.core_seconds_per_mpx * _quality_times(job)
+    painted_px = sum(runs) * (grid.core + grid.joint) / grid.core * spec.work_px(crop_px)
+    work += painted_px * spec.core_seconds_per_mpx * _quality_times(job)
     return Forecast(
         grid=grid,
         frames=masks.frame_count,

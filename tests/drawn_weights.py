@@ -9,10 +9,20 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed (extra 'neural')")
 
 from cleanplate.base.weights import WEIGHTS  # noqa: E402 - torch may be missing
+from cleanplate.motion.nets.flow_completion import RecurrentFlowCompletion  # noqa: E402
+from cleanplate.motion.nets.raft import Raft  # noqa: E402
 from cleanplate.paint.nets.e2fgvi_hq import E2fgviHq  # noqa: E402
+from cleanplate.paint.nets.propainter import InpaintGenerator  # noqa: E402
 
-NETWORKS = {"e2fgvi-hq": E2fgviHq}
+NETWORKS = {
+    "e2fgvi-hq": E2fgviHq,
+    "propainter": InpaintGenerator,
+    "propainter-flow": RecurrentFlowCompletion,
+    "raft": Raft,
+}
 "by the row of the weights table"
+RENAMED = {"propainter": (".mlp.conv", ".mlp.fc")}
+"ours and the published one, where a name is not the same"
 
 
 def drawn(network: torch.nn.Module) -> torch.nn.Module:
@@ -30,5 +40,7 @@ def store(folder: Path, row: str) -> Path:
     """The row's checkpoint, behind the wrapper of a training loop."""
     network = drawn(NETWORKS[row]())
     path = folder / WEIGHTS[row].file
-    torch.save({f"module.{name}": tensor for name, tensor in network.state_dict().items()}, path)
+    ours, theirs = RENAMED.get(row, ("", ""))
+    tensors = {f"module.{name.replace(ours, theirs)}": tensor for name, tensor in network.state_dict().items()}
+    torch.save(tensors, path)
     return path

@@ -132,6 +132,26 @@ def test_weights_are_listed(capsys: pytest.CaptureFixture[str]):
     assert " 0.0 " not in out
 
 
+def test_weights_are_fetched_found_and_checked(capsys: pytest.CaptureFixture[str], monkeypatch, tmp_path: Path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("CLEANPLATE_WEIGHTS", str(tmp_path))
+    code, _, err = call(capsys, "weights", "get", "propainter")
+    assert code == 2
+    assert "weights get propainter --accept-licence 'NTU S-Lab License 1.0'" in " ".join(err.split())
+    code, _, err = call(capsys, "weights", "get", "propainter", "--accept-licence", "NTU S-Lab License 1.0")
+    assert code == 1
+    assert "gives no checksum; fetch ProPainter.pth from https://" in " ".join(err.split())
+    (tmp_path / "ProPainter.pth").write_bytes(b"its own")
+    assert call(capsys, "weights", "path", "propainter") == (0, f"{tmp_path / 'ProPainter.pth'}\n", "")
+    code, out, _ = call(capsys, "weights", "check")
+    assert code == 0
+    assert "the publisher gives no checksum" in out
+    (tmp_path / "alexnet-owt-7be5be79.pth").write_bytes(b"another file")
+    code, _, err = call(capsys, "weights", "check")
+    assert code == 1
+    assert "is not the file the weights 'alexnet' need" in " ".join(err.split())
+
+
 # What is typed (names in the folder above), and what the sentence must hold; each is the user's mistake: exit code 2.
 MISTAKES = {
     "no truth": ("score result.mp4", "there is no truth"),

@@ -14,7 +14,7 @@ from drawn_weights import drawn, store  # noqa: E402 - torch may be missing
 from cleanplate.base.device import choose_device  # noqa: E402
 from cleanplate.base.errors import FailedError, MissingWeightsError, UsageError  # noqa: E402
 from cleanplate.base.types import Clip, Reference  # noqa: E402
-from cleanplate.paint import e2fgvi  # noqa: E402
+from cleanplate.paint import e2fgvi, neural  # noqa: E402
 from cleanplate.paint.engine import make_engine  # noqa: E402
 from cleanplate.paint.nets.e2fgvi_hq import E2fgviHq  # noqa: E402
 from cleanplate.paint.windows import in_pieces  # noqa: E402
@@ -123,7 +123,7 @@ def test_half_precision_is_judged_by_the_first_frames(monkeypatch):
     exact = make_engine("e2fgvi-hq").fill(clip).images
     assert np.abs(painted.astype(int) - exact).mean() < 2
     assert any("bf16 is" in note for note in engine.notes)
-    monkeypatch.setattr(e2fgvi, "AGREEMENT", 1e-9)
+    monkeypatch.setattr(neural, "AGREEMENT", 1e-9)
     with pytest.raises(FailedError, match=r"in bf16 this clip comes out .* precision=fp32"):
         make_engine("e2fgvi-hq", {"precision": "bf16"}).fill(clip)
 

@@ -25,6 +25,7 @@ LIBRARIES = {
         "motion/raft",
         "paint/canvas",
         "paint/e2fgvi",
+        "paint/neural",
         "paint/propainter",
         "paint/running",
         "mask/track_deaot",

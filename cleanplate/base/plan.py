@@ -15,7 +15,7 @@ _QUEUE_FRAMES = 32
 "longest queue: long enough that the encoder works on while a piece is painted (1080p: 5 % less time than with 8)"
 _PLANNED_SHARE = 0.92
 "of the budget; the rest is for the allocator's leftovers"
-_JOINT_FRAMES = 4
+JOINT_FRAMES = 4
 "frames painted by both neighbours and cross-faded: enough to hide a step, 4 % of a full piece"
 _FEWEST_QUEUED = 3
 _FEWEST_CORE = 4
@@ -69,15 +69,17 @@ def plan_grid(
     frames_in_codecs: int,
     budget_bytes: int,
     region_bytes: int = 0,
+    window_bytes: int = 0,
     workers: int = 1,
     references: int = 0,
 ) -> Grid:
     """The longest piece that the budget allows, up to what the engine asks for, and then the workers it allows.
 
     crop_px: samples of the largest crop; crop_bytes_per_px: memory a crop sample takes in the engine, images and hole
-    included; frame_bytes: one full frame in the file's own samples; region_bytes: what is kept of its holes;
-    frames_in_codecs: how many frames' worth decoder and encoder hold together; references: frames from far away that a
-    piece may be shown. Where even the shortest piece is over the budget, that one is returned: `memory_bytes` tells.
+    included; window_bytes: what the engine takes beside, whatever the length; frame_bytes: one full frame in the file's
+    own samples; region_bytes: what is kept of its holes; frames_in_codecs: how many frames' worth decoder and encoder
+    hold together; references: frames from far away that a piece may be shown. Where even the shortest piece is over the
+    budget, that one is returned: `memory_bytes` tells.
     """
     queue = max(2, min(_QUEUE_FRAMES, _QUEUE_BYTES // max(frame_bytes, 1)))
 
@@ -85,7 +87,7 @@ def plan_grid(
         around = _joint(core, margin) + 2 * margin + references
         clip = (core + around) * crop_px * crop_bytes_per_px
         held = (workers * core + around + 2 * queue) * (frame_bytes + region_bytes)
-        return _PROGRAM_BYTES + workers * clip + held + frames_in_codecs * frame_bytes
+        return _PROGRAM_BYTES + workers * (clip + window_bytes) + held + frames_in_codecs * frame_bytes
 
     core, margin = core_frames, margin_frames
     usable = _PLANNED_SHARE * budget_bytes
@@ -113,4 +115,4 @@ def plan_grid(
 
 def _joint(core: int, margin: int) -> int:
     """A joint no longer than half a piece, for its frames are painted twice."""
-    return min(_JOINT_FRAMES, margin, core // 2)
+    return min(JOINT_FRAMES, margin, core // 2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ class Candidate:
 
     name: str
     options: Mapping[str, Any] = field(default_factory=dict)
-    "of the engine; only those that differ from their defaults"
+    "of the engine or tracker; only those that differ from their defaults"
     folder: Path | None = None
     "results of another program; None = `name` is a row of the table"
 
@@ -44,3 +44,17 @@ def read_candidates(given: str | Sequence[str], kind: str, table: Collection[str
     if not found:
         raise UsageError(f"no {kind} was given; choose from {', '.join(table)}, or give NAME=FOLDER")
     return found
+
+
+def with_options(
+    candidates: Sequence[Candidate], options: Mapping[str, Mapping[str, Any]] | None, kind: str
+) -> list[Candidate]:
+    """The candidates with their options, which are given by name.
+
+    Raises `UsageError` for options of one that is not among them, or whose results another program made.
+    """
+    own = [candidate.name for candidate in candidates if candidate.folder is None]
+    options = options or {}
+    if strange := [name for name in options if name not in own]:
+        raise UsageError(f"options were given for '{strange[0]}', which is not among the {kind}s {', '.join(own)}")
+    return [replace(candidate, options=dict(options.get(candidate.name, {}))) for candidate in candidates]

@@ -156,14 +156,18 @@ def tracker_class(name: str) -> type[Tracker]:
     return found
 
 
+def tracker_options(name: str, given: Mapping[str, Any]) -> Any:
+    """A tracker's options, the given ones in place of their defaults. Raises `UsageError` for one it does not have."""
+    return fill_options(tracker_class(name).Options, given, f"tracker '{name}'")
+
+
 def make_tracker(name: str, options: Mapping[str, Any] | None = None, device: str = "cpu") -> Tracker:
     """A tracker ready for its first frame.
 
     Raises `UsageError` for an unknown tracker or option, `MissingExtraError` or `MissingWeightsError` for what is not
     installed.
     """
-    found = tracker_class(name)
-    return found(fill_options(found.Options, options or {}, f"tracker '{name}'"), device)
+    return tracker_class(name)(tracker_options(name, options or {}), device)
 
 
 def track(

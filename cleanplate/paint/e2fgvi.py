@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
 
@@ -20,95 +19,38 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cleanplate.base.checkpoint import load_network
-from cleanplate.base.device import choose_device
-from cleanplate.base.errors import FailedError, UsageError
-from cleanplate.base.types import INVENTED, Clip, Painting, Reference
+from cleanplate.base.types import Clip, Reference
 from cleanplate.paint.canvas import Canvas
-from cleanplate.paint.engine import Engine
 from cleanplate.paint.nets.e2fgvi_hq import MULTIPLE_PX, UNUSED, E2fgviHq
 from cleanplate.paint.nets.focal import AT_ONCE
+from cleanplate.paint.neural import PRECISIONS, NeuralEngine, NeuralOptions
 from cleanplate.paint.running import in_batches, with_less
-from cleanplate.paint.windows import Window, in_pieces, published
+from cleanplate.paint.windows import Window, published
 
-PROCEDURES = ("pieces", "published")
-PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-AGREEMENT = 1e-2
-"what half precision may differ from float32 on average, of the range of values"
 BATCH_PX = 1 << 21
 "of pictures encoded and decoded at a time on a graphics card; a processor takes them one by one"
 MOST_FAR = 2
 "references from outside the clip that a window is shown"
 
 
-@dataclass(frozen=True, kw_only=True)
-class E2fgviOptions:
-    """The knobs of E2FGVI-HQ."""
+class E2fgvi(NeuralEngine):
+    """See the module."""
 
-    procedure: str = "pieces"
-    "pieces: each frame about once; published: the authors' loop"
-    largest_mpx: float = 0.5
-    "of pieces: larger crops are painted smaller, and what was painted is enlarged"
-    precision: str = "fp32"
-    "fp32; bf16 or fp16 where the device gains by it: the first frames are compared with fp32"
-    compile: bool = False
-    "let torch compile the network, which takes minutes once and a C++ compiler"
+    def __init__(self, options: NeuralOptions, device: str = "cpu") -> None:
+        super().__init__(options, device)
+        self._network = _network(self.device, options.precision, options.compile)
 
-    def __post_init__(self) -> None:
-        if self.procedure not in PROCEDURES:
-            raise UsageError(f"procedure is {self.procedure}, but must be one of {', '.join(PROCEDURES)}")
-        if self.precision not in PRECISIONS:
-            raise UsageError(f"precision is {self.precision}, but must be one of {', '.join(PRECISIONS)}")
-        if not 0.01 <= self.largest_mpx <= 100:
-            raise UsageError(f"largest_mpx is {self.largest_mpx:g}, but must lie between 0.01 and 100 megapixels")
+    def _is_anything_seen(self, clip: Clip) -> bool:
+        return bool(clip.references) or super()._is_anything_seen(clip)
 
-
-class E2fgvi(Engine):
-    """See the module. All of what it paints counts as invented: it comes out of a network, wherever it was seen."""
-
-    Options = E2fgviOptions
-    runs_on_cards = True
-    compiles = False  # and half precision is to be judged by the first real frames
-
-    def __init__(self, options: E2fgviOptions, device: str = "cpu") -> None:
-        chosen, why = choose_device(device)
-        super().__init__(options, chosen)
-        self._note(why)
-        self._network = _network(chosen, options.precision, options.compile)
-        self._is_checked = options.precision == "fp32"
-
-    def fill(self, clip: Clip) -> Painting:
-        """Paint the core. See `Engine.fill`; raises `FailedError` where half precision is too far from float32."""
-        first, stop = clip.core_range
-        holes = np.asarray(clip.holes)
-        images = np.array(clip.images[first:stop])
-        origin = np.where(holes[first:stop], np.uint8(INVENTED), np.uint8(0))
-        if holes.all() and not clip.references:
-            images[...] = round(np.iinfo(images.dtype).max / 2)
-        elif origin.any():
-            paint = self._by_the_book if self.options.procedure == "published" else self._in_pieces
-            with torch.inference_mode():
-                painted = paint(clip, first, stop)
-            np.copyto(images, painted, where=origin[..., None] > 0)
-        return Painting(images=images, origin=origin)
-
-    def _in_pieces(self, clip: Clip, first: int, stop: int) -> NDArray[Any]:
-        """The frames from `first` to `stop`, (T, H, W, 3), painted where there are holes."""
+    def _in_pieces(self, clip: Clip) -> NDArray[Any]:
         canvas = Canvas.of(_size(clip), largest_mpx=self.options.largest_mpx, multiple=MULTIPLE_PX, mode="symmetric")
         self._note(canvas.note)
         frames = _Frames(self._network, clip, canvas)
-        total = np.zeros((stop - first, *canvas.clip, 3), np.float32)
-        weights = np.zeros((stop - first, 1, 1, 1), np.float32)
-        for window in in_pieces(len(clip.images), first, stop):
-            owed = [t for t in window.painted if clip.holes[t].any()]
-            if owed:
-                for t, picture in zip(owed, self._painted(frames, window, owed), strict=True):
-                    total[t - first] += window.weight(t) * canvas.level(picture)
-                    weights[t - first] += window.weight(t)
-        most = np.iinfo(clip.images.dtype).max
-        return np.rint(total / np.maximum(weights, 1) * most).astype(clip.images.dtype)
+        return self._cross_faded(clip, canvas, lambda window, owed: self._painted(frames, window, owed))
 
-    def _by_the_book(self, clip: Clip, first: int, stop: int) -> NDArray[Any]:
-        """The same by the authors' loop: paint is cut to whole levels, and what comes again counts one half."""
+    def _by_the_book(self, clip: Clip) -> NDArray[Any]:
+        # Paint is cut to whole levels, and what comes again counts one half.
         canvas = Canvas.of(_size(clip), largest_mpx=math.inf, multiple=MULTIPLE_PX, mode="symmetric")
         frames = _Frames(self._network, clip, canvas)
         most = np.iinfo(clip.images.dtype).max
@@ -117,19 +59,14 @@ class E2fgvi(Engine):
             for t, picture in zip(window.painted, self._painted(frames, window, window.painted), strict=True):
                 level = np.floor(canvas.level(picture) * np.float32(most))
                 found[t] = level if t not in found else found[t] * np.float32(0.5) + level * np.float32(0.5)
-        return np.stack([found[t].astype(clip.images.dtype) for t in range(first, stop)])
+        return np.stack([found[t].astype(clip.images.dtype) for t in range(len(clip.images))])
 
     def _painted(self, frames: _Frames, window: Window, owed: Sequence[int]) -> Tensor:
         """The frames owed; those of the first window are compared with float32."""
         painted = frames.paint(window, owed)
         if not self._is_checked:
-            exact = _Frames(_network(self.device, "fp32", False), frames.clip, frames.canvas).paint(window, owed)
-            far = (painted.float() - exact).abs().mean().item() / 2
-            said = f"{far:.1e} away from float32, of the range of values and on average"
-            if not far <= AGREEMENT:
-                raise FailedError(f"in {self.options.precision} this clip comes out {said}; give --set precision=fp32")
-            self._note(f"{self.options.precision} is {said}")
-            self._is_checked = True
+            exact = _Frames(_network(self.device, "fp32", False), frames.clip, frames.canvas)
+            self._compare(painted, exact.paint(window, owed))
         return painted
 
 

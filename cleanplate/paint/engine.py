@@ -67,6 +67,12 @@ class EngineSpec:
     "working memory a pixel of one frame of the clip, beside the clip itself, at 8 bit"
     bytes_per_work_px: int = 0
     "the same a pixel of the smaller pictures that it finds motion on"
+    network_bytes: int = 0
+    "memory of a network and its library, whatever it is shown"
+    window_bytes_per_px: int = 0
+    "what a network takes a pixel of the crop for the frames it is shown at a time, whatever the clip's length"
+    most_work_px: int | None = None
+    "larger crops are painted at this size; None = crops are painted as they are"
     references: int = 0
     "frames from far away it can make use of at a time"
     core_seconds_per_mpx: float = 0.1
@@ -80,6 +86,14 @@ class EngineSpec:
     licence: str = "Apache-2.0"
     is_trained: bool = True
     "False exempts the row from the quality part of the contract"
+
+    def work_px(self, crop_px: int) -> int:
+        """Pixels that a crop of so many is painted with."""
+        return crop_px if self.most_work_px is None else min(crop_px, self.most_work_px)
+
+    def window_bytes(self, crop_px: int) -> int:
+        """Memory that painting a crop of that size takes, whatever the clip's length."""
+        return self.network_bytes + self.window_bytes_per_px * self.work_px(crop_px)
 
     def clip_bytes_per_px(self, frame_height_px: int, sample_bytes: int) -> int:
         """Memory that painting takes a pixel of one frame of the clip, the clip itself and what is painted included."""
@@ -128,12 +142,27 @@ ENGINES: dict[str, EngineSpec] = {
         summary="a network that carries features along the motion and invents the rest (Li et al. 2022)",
         core_frames=32,
         margin_frames=10,
-        bytes_per_px=140,
+        bytes_per_px=48,  # features of every frame, and the sums of overlapping windows
+        network_bytes=600 * 1024**2,  # measured: torch and the network 300 MiB, what is worked on at a time 300
+        window_bytes_per_px=3000,  # measured at 648x360: 2300 for eleven frames
+        most_work_px=500_000,
         references=2,
-        core_seconds_per_mpx=33,
+        core_seconds_per_mpx=27,  # measured at 432x240, 648x360 and 864x480 in float32: 26, 25 and 27
         extra="neural",
         weights=("e2fgvi-hq",),
         licence="Apache-2.0; weights CC-BY-NC-4.0: no commercial use",
+        is_trained=False,  # the contract is tried with weights drawn by a recipe
+    ),
+    "propainter": EngineSpec(
+        where="cleanplate.paint.propainter:ProPainter",
+        summary="a network that carries pictures and features along the motion and invents the rest (Zhou et al. 2023)",
+        core_frames=32,
+        margin_frames=10,
+        bytes_per_px=170,
+        core_seconds_per_mpx=60,
+        extra="neural",
+        weights=("propainter", "propainter-flow", "raft"),
+        licence="Apache-2.0; weights NTU S-Lab License 1.0: no commercial use",
         is_trained=False,  # the contract is tried with weights drawn by a recipe
     ),
 }

@@ -19,10 +19,18 @@ from cleanplate.motion.nets.raft import Raft
 from cleanplate.motion.raft import both_ways, load_raft
 from cleanplate.paint.nets.dual_propagation import propagate_images
 from cleanplate.paint.nets.propainter import InpaintGenerator, own_name
+from cleanplate.paint.neural import PRECISIONS
 
-NEIGHBOURS = 5  # frames before and after the middle of a window that are painted together
-REFERENCE_STRIDE = 10  # every so many frames, one from farther away is shown as well
-COMPLETION_CONTEXT, PROPAGATION_CONTEXT = 5, 10  # frames, or flows, shown before and after a piece
+
+@dataclass(frozen=True, kw_only=True)
+class Lengths:
+    """In how long pieces the stages before the generator work, in frames or flows."""
+
+    completed: int
+    completion_context: int
+    "shown before and after a piece"
+    propagated: int
+    propagation_context: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,14 +42,16 @@ class Networks:
     generator: InpaintGenerator
 
     @classmethod
-    @lru_cache(maxsize=1)
-    def load(cls, device: str) -> Networks:
-        """The published ones."""
-        return cls(
-            load_raft(device),
-            load_network(RecurrentFlowCompletion(), "propainter-flow", device, unused=UNUSED),
-            load_network(InpaintGenerator(), "propainter", device, rename=own_name),
-        )
+    @lru_cache(maxsize=4)
+    def load(cls, device: str, precision: str, is_compiled: bool) -> Networks:
+        """The published ones, the generator in that precision."""
+        generator = load_network(InpaintGenerator(), "propainter", device, rename=own_name)
+        generator.to(PRECISIONS[precision])
+        if is_compiled:
+            for part in (generator.encoder, generator.decoder, *generator.transformers.transformer):
+                part.compile()
+        completion = load_network(RecurrentFlowCompletion(), "propainter-flow", device, unused=UNUSED)
+        return cls(load_raft(device), completion, generator)
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,34 +66,34 @@ class Prepared:
 
 
 def prepare(
-    networks: Networks, known: Tensor, looked_at: Iterable[Tensor], masks: Tensor, *, iterations: int, piece: int
+    networks: Networks, known: Tensor, looked_at: Iterable[Tensor], masks: Tensor, *, iterations: int, by: Lengths
 ) -> Prepared:
-    """Motion, its completion and the propagation of pictures, `piece` frames at a time.
+    """Motion, its completion and the propagation of pictures.
 
     known: pictures, 0 inside the holes. looked_at: the same (3, H, W) each, as motion is found on them.
     """
     forward, backward = both_ways(networks.raft, looked_at, iterations)
-    forward, backward = complete(networks.completion, forward, backward, masks, piece)
-    filled, left = propagate(known, masks, forward, backward, piece)
+    forward, backward = complete(networks.completion, forward, backward, masks, by)
+    filled, left = propagate(known, masks, forward, backward, by)
     return Prepared(known * (1 - masks) + filled * masks, masks, left, forward, backward)
 
 
 def complete(
-    network: RecurrentFlowCompletion, forward: Tensor, backward: Tensor, masks: Tensor, piece: int
+    network: RecurrentFlowCompletion, forward: Tensor, backward: Tensor, masks: Tensor, by: Lengths
 ) -> tuple[Tensor, Tensor]:
     """Both flows with values inside the masks."""
     found = torch.empty_like(forward), torch.empty_like(backward)
-    for first, stop, begin, end in pieces(len(forward), piece, COMPLETION_CONTEXT):
+    for first, stop, begin, end in pieces(len(forward), by.completed, by.completion_context):
         both = network.complete(forward[begin:end], backward[begin:end], masks[begin : end + 1])
         for whole, part in zip(found, both, strict=True):
             whole[first:stop] = part[first - begin : stop - begin]
     return found
 
 
-def propagate(pictures: Tensor, masks: Tensor, forward: Tensor, backward: Tensor, piece: int) -> tuple[Tensor, Tensor]:
+def propagate(pictures: Tensor, masks: Tensor, forward: Tensor, backward: Tensor, by: Lengths) -> tuple[Tensor, Tensor]:
     """What other frames show, carried into the holes; and what is left of these."""
     found = torch.empty_like(pictures), torch.empty_like(masks)
-    for first, stop, begin, end in pieces(len(pictures), piece, PROPAGATION_CONTEXT):
+    for first, stop, begin, end in pieces(len(pictures), by.propagated, by.propagation_context):
         flows = forward[begin : end - 1], backward[begin : end - 1]
         both = propagate_images(pictures[begin:end], masks[begin:end], *flows)
         for whole, part in zip(found, both, strict=True):
@@ -98,20 +108,23 @@ def pieces(length: int, piece: int, context: int) -> Iterator[tuple[int, int, in
         yield first, stop, max(first - context, 0), min(first + piece + context, length)
 
 
-def windows(length: int, first: int, stop: int) -> Iterator[tuple[int, range]]:
-    """The middle of each window between `first` and `stop`, and the frames painted with it: most come twice."""
-    for middle in range(first, stop, NEIGHBOURS):
-        yield middle, range(max(middle - NEIGHBOURS, 0), min(middle + NEIGHBOURS + 1, length))
-
-
 def generate(
-    generator: InpaintGenerator, clip: Prepared, shown: Callable[[int], Tensor], local: range, references: Sequence[int]
+    generator: InpaintGenerator,
+    clip: Prepared,
+    shown: Callable[[int], Tensor],
+    local: range,
+    references: Sequence[int],
+    owed: Sequence[int],
 ) -> Tensor:
-    """The local frames painted, -1..1: (L, 3, H, W). `shown`: the features (1, 128, H/4, W/4) of a frame."""
+    """Those of the local frames that are owed, painted, -1..1: (N, 3, H, W).
+
+    shown: the features (1, 128, H/4, W/4) of a frame. references: frames from farther away that are looked at as well.
+    """
     frames, joints = slice(local.start, local.stop), slice(local.start, local.stop - 1)
     features = torch.cat([shown(t) for t in (*local, *references)])
     masks = torch.cat([clip.masks[frames], clip.left[frames]], 1)
-    return generator.generate(features, masks, clip.forward[joints], clip.backward[joints])
+    wanted = [t - local.start for t in owed]
+    return generator.generate(features, masks, clip.forward[joints], clip.backward[joints], wanted)
 
 
 def encode(generator: InpaintGenerator, clip: Prepared, t: int) -> Tensor:

@@ -11,6 +11,8 @@ from cleanplate.base.types import Clip
 from cleanplate.paint.engine import ENGINES, Engine, make_engine
 
 NAMES = list(ENGINES)
+QUICK = {"propainter": {"iterations": 1}}
+"options that take less time and change nothing of what is tried here"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -32,7 +34,7 @@ def drawn_weights(tmp_path_factory):
 def engine(request) -> Engine:
     if ENGINES[request.param].extra == "neural":
         pytest.importorskip("torch", reason="torch is not installed (extra 'neural')")
-    return make_engine(request.param)
+    return make_engine(request.param, QUICK.get(request.param))
 
 
 def plate(count: int = 8, height: int = 64, width: int = 96, pan_px: float = 2.5) -> np.ndarray:

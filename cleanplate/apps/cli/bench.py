@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Protocol
@@ -14,7 +14,7 @@ from cleanplate.apps.cli import flags, screen
 from cleanplate.base.errors import UsageError
 from cleanplate.base.report import Watch
 from cleanplate.bench.speed.cases import EXTENTS
-from cleanplate.mask.tracker import TRACKERS
+from cleanplate.mask.tracker import TRACKERS, tracker_class
 from cleanplate.paint.engine import engine_class
 
 Data = Annotated[Path, typer.Argument(help="A data set: see docs/evaluation.md for the layouts.", show_default=False)]
@@ -51,7 +51,7 @@ def quality(
             data,
             output=output,
             engines=flags.parse_names(engine) or (),
-            options=_options(engine_options),
+            options=_options(engine_options, engine_class),
             protocol=protocol,
             metrics=flags.parse_names(metric),
             crf=crf,
@@ -68,6 +68,9 @@ def track(
     tracker: Annotated[
         str, typer.Option("--tracker", help="Names with commas between; NAME=FOLDER for labels made elsewhere.")
     ] = ",".join(TRACKERS),
+    tracker_options: Annotated[
+        list[str] | None, typer.Option("--set", help="An option of a tracker, TRACKER.NAME=VALUE; several.")
+    ] = None,
     count_last: Annotated[
         bool, typer.Option("--count-last", help="Count the last frame as well, which DAVIS does not.")
     ] = False,
@@ -82,6 +85,7 @@ def track(
             data,
             output=output,
             trackers=flags.parse_names(tracker) or (),
+            options=_options(tracker_options, tracker_class),
             skip_last=not count_last,
             workers=workers,
             fresh=fresh,
@@ -170,15 +174,18 @@ def _watched(output: Path, is_shown: bool) -> Iterator[Watch | None]:
         raise
 
 
-def _options(given: list[str] | None) -> dict[str, dict[str, Any]]:
-    """`ENGINE.NAME=VALUE` pairs by engine. Raises `UsageError` for what does not fit."""
-    by_engine: dict[str, list[str]] = {}
+def _options(given: list[str] | None, found: Callable[[str], Any]) -> dict[str, dict[str, Any]]:
+    """`ENGINE.NAME=VALUE` pairs, or those of trackers, by whose they are. Raises `UsageError` for what does not fit.
+
+    found: name -> the class that has the options.
+    """
+    by_owner: dict[str, list[str]] = {}
     for pair in given or ():
-        engine, dot, rest = pair.partition(".")
+        owner, dot, rest = pair.partition(".")
         if not dot:
-            raise UsageError(f"--set {pair} is not ENGINE.NAME=VALUE")
-        by_engine.setdefault(engine, []).append(rest)
-    return {engine: flags.parse_options(pairs, engine_class(engine).Options) for engine, pairs in by_engine.items()}
+            raise UsageError(f"--set {pair} is not OWNER.NAME=VALUE, like flowfill.quality=best")
+        by_owner.setdefault(owner, []).append(rest)
+    return {owner: flags.parse_options(pairs, found(owner).Options) for owner, pairs in by_owner.items()}
 
 
 COMMANDS = (quality, track, speed, parity)

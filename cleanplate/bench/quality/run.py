@@ -9,7 +9,6 @@ A script that calls this needs `if __name__ == "__main__":`, as its worker proce
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from cleanplate.base.errors import FailedError, MissingWeightsError, UsageError
 from cleanplate.base.extras import require
 from cleanplate.base.report import Watch
 from cleanplate.base.weights import locate
-from cleanplate.bench.candidates import Candidate, read_candidates
+from cleanplate.bench.candidates import Candidate, read_candidates, with_options
 from cleanplate.bench.machine import machine_facts, today, version_facts
 from cleanplate.bench.metrics.metric import MetricSpec, Setup, choose
 from cleanplate.bench.quality.data import DataSet, find_clips, find_result
@@ -65,7 +64,7 @@ def bench_quality(
     require("matplotlib", "bench")
     how, chosen, output = protocol_named(protocol), choose(metrics), Path(output)
     check_crf(crf)
-    candidates = _candidates(engines, options or {})
+    candidates = _candidates(engines, options)
     dataset = find_clips(data, is_resized=how.size_px is not None)
     _check_metrics(chosen, dataset)
     needed = {name: _weights_here(name) for spec in chosen.values() for name in spec.weights}
@@ -84,15 +83,13 @@ def bench_quality(
     return report
 
 
-def _candidates(engines: str | Sequence[str], options: Mapping[str, Mapping[str, Any]]) -> list[Candidate]:
+def _candidates(engines: str | Sequence[str], options: Mapping[str, Mapping[str, Any]] | None) -> list[Candidate]:
     """Raises `UsageError` for what `read_candidates` does not take, and for options that no engine among them has."""
-    found = read_candidates(engines, "engine", ENGINES)
-    own = [candidate.name for candidate in found if candidate.folder is None]
-    if strange := [name for name in options if name not in own]:
-        raise UsageError(f"options were given for '{strange[0]}', which is not among the engines {', '.join(own)}")
-    for name, given in options.items():
-        engine_options(name, given)  # said now, not by a worker
-    return [replace(candidate, options=dict(options.get(candidate.name, {}))) for candidate in found]
+    found = with_options(read_candidates(engines, "engine", ENGINES), options, "engine")
+    for candidate in found:
+        if candidate.options:
+            engine_options(candidate.name, candidate.options)  # said now, not by a worker
+    return found
 
 
 def _check_metrics(chosen: Mapping[str, MetricSpec], dataset: DataSet) -> None:

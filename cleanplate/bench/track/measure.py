@@ -118,7 +118,7 @@ def _tracked(task: Task, clock: _Clock) -> Iterator[Labels]:
 
 
 def _run(candidate: Candidate, paths: Sequence[Path], prompts: Sequence[Prompt], clock: _Clock) -> Iterator[Labels]:
-    tracker = make_tracker(candidate.name)
+    tracker = make_tracker(candidate.name, candidate.options)
 
     def reading() -> Iterator[tuple[int, Image]]:
         for index, image in enumerate(same_size(paths, read_frame)):

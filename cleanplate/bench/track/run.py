@@ -8,19 +8,20 @@ A script that calls this needs `if __name__ == "__main__":`, as its worker proce
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from cleanplate.base.errors import FailedError, UsageError
 from cleanplate.base.report import Watch
-from cleanplate.bench.candidates import Candidate, read_candidates
+from cleanplate.bench.candidates import Candidate, read_candidates, with_options
 from cleanplate.bench.machine import machine_facts, today, version_facts
 from cleanplate.bench.store import Unit, fingerprint, made_by, write_whole
 from cleanplate.bench.track.data import DataSet, find_clips, find_result
 from cleanplate.bench.track.measure import Cell, Task, cell_of, measure
 from cleanplate.bench.track.report import TrackReport, mean_over
 from cleanplate.bench.work import Finished, run_all
-from cleanplate.mask.tracker import TRACKERS, tracker_spec
+from cleanplate.mask.tracker import TRACKERS, tracker_options, tracker_spec
 
 _SCORING = ("bench/metrics/regions", "bench/pictures", "bench/track/measure", "mask/stored_pictures")
 _TRACKING = ("base/arrays", "mask", "motion")
@@ -31,6 +32,7 @@ def bench_track(
     *,
     output: Path | str,
     trackers: str | Sequence[str] = ("warp",),
+    options: Mapping[str, Mapping[str, Any]] | None = None,
     skip_last: bool = True,
     workers: int | None = None,
     fresh: bool = False,
@@ -39,14 +41,19 @@ def bench_track(
     """J, F and J&F of trackers on every clip of a data set; writes scores.json and scores.md into the folder `output`.
 
     Each clip's first labels are what the tracker is given. data: see `find_clips`. trackers: names of TRACKERS, or
-    NAME=FOLDER for labels that another program made (`find_result`). skip_last: the last frame does not count, as in
-    DAVIS 2017; the first, which is given, never does. workers: processes, each with one thread; None = one a core.
+    NAME=FOLDER for labels that another program made (`find_result`). options: of trackers, by name. skip_last: the last
+    frame does not count, as in DAVIS 2017; the first, which is given, never does. workers: processes, each with one
+    thread; None = one a core.
 
     Each tracker on each clip is kept in `output`/parts as soon as it is done, and not done again unless its inputs or
     code have changed or `fresh` is set. What fails is named in the report and does not stop the others.
     Raises `UsageError` for what cannot be asked, `FailedError` where nothing could be measured.
     """
-    candidates, dataset, output = read_candidates(trackers, "tracker", TRACKERS), find_clips(Path(data)), Path(output)
+    candidates = with_options(read_candidates(trackers, "tracker", TRACKERS), options, "tracker")
+    for candidate in candidates:
+        if candidate.options:
+            tracker_options(candidate.name, candidate.options)  # said now, not by a worker
+    dataset, output = find_clips(Path(data)), Path(output)
     units = [unit for candidate in candidates for unit in _units(candidate, dataset)]
     done = run_all(units, measure, store=output / "parts", stage="track", workers=workers, fresh=fresh, watch=watch)
     report = _report(dataset, candidates, done, skip_last=skip_last)
@@ -66,6 +73,7 @@ def _units(candidate: Candidate, dataset: DataSet) -> Iterator[Unit]:
             "clip": fingerprint(clip.files),
             "result": fingerprint(path for path in result if path is not None),
             "made_by": made,
+            "options": dict(candidate.options),
         }
         yield Unit(
             name=(candidate.name, clip.name),
@@ -87,9 +95,7 @@ def _report(dataset: DataSet, candidates: Sequence[Candidate], done: Finished, *
     return TrackReport(
         data=str(dataset.folder),
         layout=dataset.layout,
-        trackers={
-            one.name: {"folder": str(one.folder)} if one.folder is not None else _row(one.name) for one in candidates
-        },
+        trackers={one.name: {"folder": str(one.folder)} if one.folder is not None else _row(one) for one in candidates},
         clips=tuple(clip.name for clip in dataset.clips),
         cells=cells,
         means={name: mean_over(mine) for name, mine in by_tracker.items() if mine},
@@ -106,6 +112,11 @@ def _report(dataset: DataSet, candidates: Sequence[Candidate], done: Finished, *
     )
 
 
-def _row(tracker: str) -> dict[str, object]:
-    spec = tracker_spec(tracker)
-    return {"summary": spec.summary, "weights": list(spec.weights), "licence": spec.licence}
+def _row(candidate: Candidate) -> dict[str, object]:
+    spec = tracker_spec(candidate.name)
+    return {
+        "options": dict(candidate.options),
+        "summary": spec.summary,
+        "weights": list(spec.weights),
+        "licence": spec.licence,
+    }

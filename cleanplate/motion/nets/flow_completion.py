@@ -46,8 +46,9 @@ class RecurrentFlowCompletion(nn.Module):
         quarter = self.encoder1(self.downsample(given))  # (64, T, H/4, W/4)
         eighth = self.mid_dilation(self.encoder2(quarter))  # (128, T, H/8, W/8)
         eighth = self.feat_prop_module(eighth.transpose(0, 1))  # (T, 128, H/8, W/8)
-        quarter = self.decoder2(eighth) + quarter.transpose(0, 1)
-        return self.upsample(self.decoder1(quarter))
+        # Frame by frame: all at once, the decoder's features of full size would hold more than all the rest.
+        frames = zip(eighth.split(1), quarter.transpose(0, 1).split(1), strict=True)
+        return torch.cat([self.upsample(self.decoder1(self.decoder2(low) + high)) for low, high in frames])
 
     def complete(self, forward: Tensor, backward: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
         """Both flows between T frames, (T-1, 2, H, W), with predictions inside the masks (T, 1, H, W).

@@ -21,7 +21,7 @@ from cleanplate.paint.nets.layers import HIDDEN, FusionFeedForward
 WINDOW = (5, 9)
 SHIFT = (2, 4)
 _PLACES = [(y, x) for y in range(WINDOW[0]) for x in range(WINDOW[1])]
-AT_ONCE = 1 << 25
+AT_ONCE = 1 << 24
 "numbers that attention and feed-forward layers make at a time, about: bounds their memory in large pictures"
 
 
@@ -73,8 +73,9 @@ class FocalAttention(nn.Module):
         frames, height, width, dim = tokens.shape
         rows, columns = height // WINDOW[0], width // WINDOW[1]
         both = torch.cat([tokens.flatten(1, 2), pooled.flatten(1, 2)], dim=1)  # (T, h w + rows columns, dim)
+        tables = zip(self.qkv.weight.chunk(3), self.qkv.bias.chunk(3), strict=True)
         query, key, value = (
-            part.unflatten(-1, (self.heads, -1)).permute(2, 0, 1, 3) for part in self.qkv(both).chunk(3, dim=-1)
+            F.linear(both, *table).unflatten(-1, (self.heads, -1)).permute(2, 0, 1, 3).contiguous() for table in tables
         )  # each (heads, T, h w + rows columns, dim / heads)
         query = query[:, :wanted, : height * width].unflatten(2, (rows, WINDOW[0], columns, WINDOW[1]))
         query = query.permute(0, 2, 4, 1, 3, 5, 6).flatten(3, 5).flatten(1, 2)  # (heads, windows, wanted 45, d)

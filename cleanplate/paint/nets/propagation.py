@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -36,28 +38,32 @@ class BidirectionalPropagation(nn.Module):
         The published weights were trained with flows that do not always belong to the frames they move: step i of a
         branch takes flow i - 1 of the list, whichever end the branch starts from. So it is here.
         """
-        backward = self._branch("backward_", features.flip(0)[:, None], forward_flows[:, None]).flip(0)
-        seen = torch.stack([features, backward], dim=1)  # (T, 2, C, h, w)
-        forward = self._branch("forward_", seen, backward_flows[:, None])
-        return features + self.fusion(torch.cat([backward, forward], dim=1))
+        alone = [(one,) for one in features.split(1)]  # each (1, C, h, w)
+        backward = self._branch("backward_", alone[::-1], forward_flows)[::-1]
+        both = list(zip(features.split(1), backward, strict=True))
+        forward = self._branch("forward_", both, backward_flows)
+        fused = (self.fusion(torch.cat(pair, dim=1)) for pair in zip(backward, forward, strict=True))
+        return torch.cat([one + more for one, more in zip(features.split(1), fused, strict=True)])
 
-    def _branch(self, name: str, seen: Tensor, flows: Tensor) -> Tensor:
-        """seen: (T, n, C, h, w) in the branch's order, the frame's own features first. flows: (T - 1, 1, 2, h, w)."""
+    def _branch(self, name: str, seen: Sequence[tuple[Tensor, ...]], flows: Tensor) -> list[Tensor]:
+        """What a branch makes of each frame, (1, C, h, w), in its order.
+
+        seen: what it is told of each, in that order, the frame's own features first. flows: (T - 1, 2, h, w).
+        """
         align, backbone = self.deform_align[name], self.backbone[name]
-        nothing = torch.zeros_like(seen[0, :1])  # (1, C, h, w)
+        nothing = torch.zeros_like(seen[0][0])
         results: list[Tensor] = []
         for i, current in enumerate(seen):
             moved = nothing
             if i:
-                last, flow = results[-1], flows[i - 1]
+                last, flow = results[-1], flows[i - 1 : i]
                 before, far_flow, far = nothing, torch.zeros_like(flow), nothing
                 if i > 1:
                     before = results[-2]
-                    far_flow = flow + warp(flows[i - 2], flow)
+                    far_flow = flow + warp(flows[i - 2 : i - 1], flow)
                     far = warp(before, far_flow)
                 flows_seen = torch.cat([flow, far_flow], dim=1).to(last.dtype)
-                condition = torch.cat([warp(last, flow), current[:1], far, flows_seen], dim=1)
+                condition = torch.cat([warp(last, flow), current[0], far, flows_seen], dim=1)
                 moved = align(torch.cat([last, before], dim=1), condition, (flow, far_flow))
-            known = torch.cat([current.flatten(0, 1)[None], moved], dim=1)
-            results.append(moved + backbone(known))
-        return torch.cat(results)
+            results.append(moved + backbone(torch.cat([*current, moved], dim=1)))
+        return results

@@ -8,6 +8,8 @@ comes out is decoded. Pictures are -1..1, masks 1 in the hole, flow (x, y) in pi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -47,14 +49,16 @@ class InpaintGenerator(nn.Module):
         """
         local = len(forward) + 1
         features = self.encode(frames, masks, updated)
-        return self.generate(features, torch.cat([masks, updated], 1)[:local], forward, backward)
+        return self.generate(features, torch.cat([masks, updated], 1)[:local], forward, backward, range(local))
 
     def encode(self, frames: Tensor, masks: Tensor, updated: Tensor) -> Tensor:
         """Features (T, 128, H/4, W/4), each frame's by itself."""
         return self.encoder(torch.cat([frames, masks, updated], 1).to(self.sc.bias_conv.weight.dtype))
 
-    def generate(self, features: Tensor, masks: Tensor, forward: Tensor, backward: Tensor) -> Tensor:
-        """The local frames painted, (L, 3, H, W), from the features (T, 128, H/4, W/4) of all.
+    def generate(
+        self, features: Tensor, masks: Tensor, forward: Tensor, backward: Tensor, wanted: Sequence[int]
+    ) -> Tensor:
+        """The wanted ones of the local frames painted, (N, 3, H, W), from the features (T, 128, H/4, W/4) of all.
 
         masks (L, 2, H, W): of the local frames, before and after the images' propagation.
         """
@@ -68,4 +72,6 @@ class InpaintGenerator(nn.Module):
         features = torch.cat([self.feat_prop_module(features[:local], masks, forward, backward), features[local:]])
         hidden = F.max_pool2d(masks[:, :1], TOKEN_PX, TOKEN_STRIDE, TOKEN_PAD)  # (L, 1, rows, columns)
         tokens = self.transformers(self.ss(features), size, hidden)
-        return torch.tanh(self.decoder(features[:local] + self.sc(tokens, size)))
+        # Frame by frame, as decoded features of full size hold far more than all that came before.
+        found = ((features[t, None], tokens[t, None]) for t in wanted)
+        return torch.cat([torch.tanh(self.decoder(feature + self.sc(token, size))) for feature, token in found])
