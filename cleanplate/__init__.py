@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from cleanplate.base.report import Progress, Report
     from cleanplate.base.settings import Encode, Job
     from cleanplate.base.types import Clip, Painting
+    from cleanplate.bench.click import bench_click
     from cleanplate.bench.metrics.metric import METRICS
     from cleanplate.bench.parity.compare import bench_parity
     from cleanplate.bench.quality.run import bench_quality
@@ -60,6 +61,7 @@ _WHERE = {
     "Job": "base.settings",
     "Clip": "base.types",
     "Painting": "base.types",
+    "bench_click": "bench.click",
     "METRICS": "bench.metrics.metric",
     "bench_parity": "bench.parity.compare",
     "bench_quality": "bench.quality.run",
@@ -95,6 +97,7 @@ __all__ = [
     "Report",
     "Scores",
     "UsageError",
+    "bench_click",
     "bench_parity",
     "bench_quality",
     "bench_speed",

@@ -57,6 +57,11 @@ class Appearance:
         left = mixed[:, :-1] + np.eye(len(mixed)) * (_RIDGE / 1000)
         self._weights = np.linalg.solve(left, mixed[:, -1]).astype(np.float32)
 
+    @property
+    def is_taught(self) -> bool:
+        """Whether it has learned anything; an object that fills the picture leaves nothing to tell it from."""
+        return self._first is not None
+
     def score(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """How much each sample (..., COUNT) looks like the object: about -1 to 1, (...)."""
         return np.asarray(self._lift(samples) @ self._weights, np.float32)

@@ -51,7 +51,11 @@ class HintMaker(Maker):
         self._marking = Marking(source, object_id, scene, self._held, self._given)
         self._tracker()  # what it lacks is said before the video is read
         self._work_px = tracker_class(source.tracker).work_px
+        self._nothing = np.zeros(scene.size_px[::-1], np.uint8)
+        self._nothing.flags.writeable = False
         self._legs: list[Leg] = []
+        self._shots: list[tuple[int, int]] = []
+        "half-open, those with a new mark"
         self._confidence: dict[int, array[float]] = {}
         self._tracked_frames = 0
 
@@ -85,6 +89,18 @@ class HintMaker(Maker):
             else:
                 self._end_shot(first, stop, marked, recent)
         self._pictures.clear()
+        self._warn()
+
+    def _warn(self) -> None:
+        """What a person has to know of how it went."""
+        timeline = self.scene.timeline
+        if self._held is None and sum(stop - first for first, stop in self._shots) < len(timeline):
+            ends = (*timeline.starts, timeline.end)
+            spans = (f"{float(ends[first]):.2f}-{float(ends[stop]):.2f} s" for first, stop in self._shots)
+            self.scene.warn(
+                f"what was marked is followed within its shot, {', '.join(spans)}; if it is in another one, mark it "
+                "there too"
+            )
         for fact in self.tracks():
             for sentence in fact.sentences():
                 self.scene.warn(sentence)
@@ -92,9 +108,9 @@ class HintMaker(Maker):
     def step(self, frame: Frame, prompts: Sequence[Prompt] = ()) -> Labels:  # noqa: ARG002 - has its own
         owed = {n for leg in self._legs for n in leg.owed if leg.owes(n, frame.index)}
         held = self._held.labels(frame.pts) if self._held is not None else None
-        if not owed and held is not None:
-            return held
-        labels = np.zeros(self.scene.size_px[::-1], np.uint8) if held is None else held.copy()
+        if not owed:
+            return self._nothing if held is None else held
+        labels = (self._nothing if held is None else held).copy()
         labels[np.isin(labels, sorted(owed))] = 0
         small = self._found.get(frame.index)
         if small is not None and small.any():
@@ -128,7 +144,10 @@ class HintMaker(Maker):
         untold = frozenset(self._held.objects if self._held else ()) - {
             mark.object_id for mark in self._marking.marks if not mark.is_new
         }
-        for leg in plan_legs(self._marking.marks, first, stop, untold):
+        legs = plan_legs(self._marking.marks, first, stop, untold)
+        if legs:
+            self._shots.append((first, stop))
+        for leg in legs:
             self._legs.append(leg)
             self._follow(leg)
         self._pictures.clear()

@@ -6,12 +6,14 @@ their own, so that an object can be tried at many sizes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import correlate1d
 
 from cleanplate.base.types import Hole
 from cleanplate.mask.background import against
@@ -19,7 +21,7 @@ from cleanplate.mask.edges import Guide
 from cleanplate.motion.dis import DisFlow
 
 _COLOR_BINS = 16
-_LOWEST, _SPAN = (0.0, -40.0, -40.0), (100.0, 100.0, 110.0)  # of L, a and b
+_LOWEST, _SPAN = np.array([0, -40, -40], np.float32), np.array([100, 100, 110], np.float32)  # of L, a and b
 _MOTION_BINS = 24
 _STILL_PX = 0.3  # background's flow is not trusted to be better than this
 _MOTION_SPAN = 4.0  # in asinh of half the motion over its noise: 55 times the noise
@@ -48,11 +50,10 @@ class Evidence:
 
 def look(lab: NDArray[np.float32], motions: Sequence[NDArray[np.float32]]) -> Evidence:
     """The evidence of a picture (h, w, 3) and its `movements`, (h, w, 2) each."""
-    colors = (lab - np.float32(_LOWEST)) / np.float32(_SPAN)
     return Evidence(
         lab=lab,
         guide=Guide(lab, _GUIDE_RADIUS_PX, _GUIDE_EPS),
-        colors=_bins(colors, _COLOR_BINS),
+        colors=_bins((lab - _LOWEST) / _SPAN, _COLOR_BINS),
         motions=tuple(_bins(motion / (2 * _MOTION_SPAN) + np.float32(0.5), _MOTION_BINS) for motion in motions),
     )
 
@@ -93,7 +94,7 @@ def _odds(
 ) -> NDArray[np.float32]:
     shares = []
     for weights in (inside, outside):
-        counts = _soften(np.bincount(bins.ravel(), weights.ravel(), int(np.prod(shape))).reshape(shape))
+        counts = _soften(np.bincount(bins.ravel(), weights.ravel(), math.prod(shape)).astype(np.float64).reshape(shape))
         shares.append(counts / max(float(counts.sum()), 1e-6) + floor)
     odds = np.clip(np.log(shares[0] / shares[1]), -most, most).astype(np.float32)
     return np.asarray(odds.ravel()[bins])
@@ -102,7 +103,5 @@ def _odds(
 def _soften(counts: NDArray[np.float64]) -> NDArray[np.float64]:
     """Each bin shared with its neighbours: 1 2 1 along each axis."""
     for axis in range(counts.ndim):
-        edges = [(1, 1) if n == axis else (0, 0) for n in range(counts.ndim)]
-        padded = np.moveaxis(np.pad(counts, edges, mode="edge"), axis, 0)
-        counts = np.moveaxis((padded[:-2] + 2 * padded[1:-1] + padded[2:]) / 4, 0, axis)
+        counts = correlate1d(counts, (0.25, 0.5, 0.25), axis, mode="nearest")
     return counts

@@ -1,4 +1,4 @@
-"""The region that is meant by its middle: found at many sizes, of which the one is taken that most others agree with."""
+"""The region that is meant by its middle: found at many sizes; that one is taken with which most others agree."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from cleanplate.base.arrays import bounding_box
 from cleanplate.base.types import Hole
 from cleanplate.mask.edges import cut
 from cleanplate.mask.segment_evidence import Evidence
@@ -18,8 +19,9 @@ _PRIOR, _PRIOR_LEAST, _PRIOR_MOST, _PRIOR_DECAY = 2.0, -4.0, 1.0, 0.7  # logits;
 _SEED_SHARE = 0.25  # of its size: what is sure to belong to the region
 _SURE = 5.0  # logit
 _FAR_SHARE = 3.0  # of its size: from there on what is around counts little
-_CUT_SHARE, _SMOOTHNESS = 0.5, 1.5
-_W_CENTRAL, _W_EDGES = 0.25, 0.06  # beside agreement with the others, an IoU
+_CUT_SHARE, _SMOOTHNESS = 0.4, 1.5
+_W_FIT, _W_EDGES = 0.25, 0.06  # beside agreement with the others, an IoU
+_PART_SHARE = 0.2
 _EDGE_LAB = 12.0
 _WINDOW_PX = 5
 
@@ -33,6 +35,8 @@ class Aim:
     "half width and half height of what has size 1"
     domain: Hole  # (h, w): samples that may belong to it
     barred: Hole  # (h, w): samples that are known not to
+    is_box: bool = False
+    "a box of that size was drawn around it; the middle itself may be empty"
 
     def distance(self) -> NDArray[np.float32]:
         """Of each sample from the middle, in sizes (h, w)."""
@@ -54,8 +58,11 @@ def find_region(evidence: Evidence, aim: Aim, sizes: Sequence[float]) -> Hole:
     found = [one for one in tried if one.any()]
     if not found:
         return np.asarray((aim.distance() <= min(sizes)) & aim.domain)
-    scores = [_agreement(one, found) + _W_CENTRAL * _centrality(one, aim) for one in found]
-    scores = [s + _W_EDGES * _on_edges(one, evidence.lab, aim.domain) for s, one in zip(scores, found, strict=True)]
+    fits = _fills if aim.is_box else _centrality
+    scores = [
+        _agreement(one, found) + _W_FIT * fits(one, aim) + _W_EDGES * _on_edges(one, evidence.lab, aim.domain)
+        for one in found
+    ]
     return found[int(np.argmax(scores))]
 
 
@@ -66,16 +73,18 @@ def grow(evidence: Evidence, aim: Aim, size: float) -> Hole:
     """
     far = aim.distance() / np.float32(size)
     prior = np.clip(_PRIOR * (1 - far), _PRIOR_LEAST, _PRIOR_MOST)
-    seed = far <= _SEED_SHARE
-    seed[aim.middle] = True
-    nearness = aim.domain / (1 + (far / _FAR_SHARE) ** 2)
+    seed = np.zeros(far.shape, np.bool_)
+    if not aim.is_box:
+        seed = far <= _SEED_SHARE
+        seed[aim.middle] = True
+    nearness = (aim.domain / (1 + (far / _FAR_SHARE) ** 2)).astype(np.float32)
     inside, outside = (np.clip(1 - far, 0, 1) + seed) * aim.domain, (far > 1) * nearness
     region = np.zeros(far.shape, np.bool_)
     for n in range(_ROUNDS):
         score = evidence.odds(inside, outside) + np.float32(_PRIOR_DECAY**n) * prior
         degree = decide(evidence, _fixed(score, seed, aim))
-        region = _around(aim.middle, (degree > 0.5) & aim.domain)
-        inside, outside = np.where(region, degree, 0), (1 - degree) * nearness * ~region
+        region = _meant(aim, (degree > 0.5) & aim.domain)
+        inside, outside = degree * region, (1 - degree) * nearness * ~region
     return region
 
 
@@ -90,10 +99,21 @@ def _fixed(score: NDArray[np.float32], seed: Hole, aim: Aim) -> NDArray[np.float
     return np.where(aim.barred, np.float32(-_SURE), np.where(aim.domain, fixed, np.float32(0)))
 
 
-def _around(middle: tuple[int, int], found: Hole) -> Hole:
-    """The connected part that the middle lies in."""
+def _meant(aim: Aim, found: Hole) -> Hole:
+    """The connected part that the middle lies in; in a box, the large ones."""
+    if aim.is_box:
+        return _large_parts(found)
     _, parts = cv2.connectedComponents(found.astype(np.uint8), connectivity=8)
-    return np.asarray((parts == parts[middle]) & found[middle])
+    return np.asarray((parts == parts[aim.middle]) & found[aim.middle])
+
+
+def _large_parts(found: Hole) -> Hole:
+    """The largest connected part, and those that are not much smaller."""
+    _count, parts, facts, _centres = cv2.connectedComponentsWithStats(found.astype(np.uint8), connectivity=8)
+    areas = facts[:, cv2.CC_STAT_AREA]
+    keep = areas >= _PART_SHARE * areas[1:].max(initial=1)
+    keep[0] = False
+    return np.asarray(keep[parts])
 
 
 def _agreement(one: Hole, all_of_them: Sequence[Hole]) -> float:
@@ -105,6 +125,17 @@ def _centrality(one: Hole, aim: Aim) -> float:
     """How deep the middle lies in it, of the most there is: a click is meant for the middle."""
     depth = cv2.distanceTransform(np.pad(one, 1).astype(np.uint8), cv2.DIST_L2, 3)[1:-1, 1:-1]
     return float(depth[aim.middle] / depth.max())
+
+
+def _fills(one: Hole, aim: Aim) -> float:
+    """The IoU of the box around it with the one that was drawn: a box is meant to touch the object."""
+    found = bounding_box(one)
+    assert found is not None  # only what is not empty is judged
+    (x, y), (a, b) = aim.centre_xy, aim.axes_px
+    sides = [(found[0] - 0.5, found[2] - 0.5, x - a, x + a), (found[1] - 0.5, found[3] - 0.5, y - b, y + b)]
+    shared = np.prod([max(min(stop, end) - max(start, begin), 0) for start, stop, begin, end in sides])
+    areas = [np.prod([side[n + 1] - side[n] for side in sides]) for n in (0, 2)]
+    return float(shared / (sum(areas) - shared))
 
 
 def _on_edges(one: Hole, lab: NDArray[np.float32], domain: Hole) -> float:

@@ -60,10 +60,10 @@ def gray_of(small: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
-def shrink(image: Image, work_px: int = WORK_PX) -> NDArray[np.uint8]:
-    """The frame (H, W, 3) at working size, 8 bit; as it is if that is larger."""
+def shrink(image: Image, area_px: int = WORK_PX) -> NDArray[np.uint8]:
+    """The frame (H, W, 3) at working size or one of about that area, 8 bit; never enlarged."""
     height, width = image.shape[:2]
-    scale = min(1.0, (work_px / (height * width)) ** 0.5)
+    scale = min(1.0, (area_px / (height * width)) ** 0.5)
     size = max(round(width * scale), 1), max(round(height * scale), 1)
     small = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
     return np.asarray(small // 257 if image.dtype == np.uint16 else small, np.uint8)

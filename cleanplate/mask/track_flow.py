@@ -200,7 +200,7 @@ class FlowTracker(Tracker):
 def _mean_looks(one: _Object, found: Hole, sight: Sight) -> float:
     """How much what was found looks like the object: what stays when it has gone behind something does not."""
     inside = sight.half(found.astype(np.float32)) > 0.5
-    return float(one.looks.score(sight.features[inside]).mean()) if inside.any() else 1.0
+    return float(one.looks.score(sight.features[inside]).mean()) if inside.any() and one.looks.is_taught else 1.0
 
 
 def _pick(where: Hole, count: int, random: np.random.Generator) -> NDArray[np.intp]:

@@ -1,4 +1,4 @@
-"""The benches: `cleanplate bench quality`, `track`, `speed`, `parity`. Each is loaded when used: they are heavy."""
+"""The benches: `cleanplate bench quality`, `track`, `click`, `speed`, `parity`. Each is loaded when used."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from cleanplate.apps.cli import flags, screen
 from cleanplate.base.errors import UsageError
 from cleanplate.base.report import Watch
 from cleanplate.bench.speed.cases import EXTENTS
-from cleanplate.mask.tracker import TRACKERS, tracker_class
+from cleanplate.mask.segmenter import SEGMENTERS
+from cleanplate.mask.tracker import tracker_class
 from cleanplate.paint.engine import engine_class
 
 Data = Annotated[Path, typer.Argument(help="A data set: see docs/evaluation.md for the layouts.", show_default=False)]
@@ -67,7 +68,7 @@ def track(
     output: Output = Path("bench-track"),
     tracker: Annotated[
         str, typer.Option("--tracker", help="Names with commas between; NAME=FOLDER for labels made elsewhere.")
-    ] = ",".join(TRACKERS),
+    ] = "flow,warp",
     tracker_options: Annotated[
         list[str] | None, typer.Option("--set", help="An option of a tracker, TRACKER.NAME=VALUE; several.")
     ] = None,
@@ -92,6 +93,25 @@ def track(
             watch=watch,
         )
     _show(report, output, quiet, as_json)
+
+
+def click(
+    data: Data,
+    segmenter: Annotated[str, typer.Option("--segmenter", help=f"One of {', '.join(SEGMENTERS)}.")] = "grabcut",
+    clicks: Annotated[int, typer.Option("--clicks", help="Clicks in each frame.")] = 5,
+    every: Annotated[
+        int | None, typer.Option("--every", help="Try each so many frames.", show_default="the first alone")
+    ] = None,
+    quiet: flags.Quiet = False,
+    as_json: flags.AsJson = False,
+) -> None:
+    """IoU of a segmenter after one click, two, ..., each in the middle of the largest mistake."""
+    with screen.progress_line(not quiet and not as_json) as watch:
+        report = cleanplate.bench_click(data, segmenter=segmenter, clicks=clicks, every=every, watch=watch)
+    if as_json:
+        typer.echo(report.to_json(), nl=False)
+    elif not quiet:
+        screen.show_page(report.to_markdown())
 
 
 def speed(
@@ -188,4 +208,4 @@ def _options(given: list[str] | None, found: Callable[[str], Any]) -> dict[str, 
     return {owner: flags.parse_options(pairs, found(owner).Options) for owner, pairs in by_owner.items()}
 
 
-COMMANDS = (quality, track, speed, parity)
+COMMANDS = (quality, track, click, speed, parity)

@@ -1,6 +1,6 @@
 """Measures trackers, and labels that other programs made, on a data set: the whole bench in one call.
 
-    report = bench_track("DAVIS", output="out", trackers=("warp", "other=results/other"))
+    report = bench_track("DAVIS", output="out", trackers=("flow", "other=results/other"))
     print(report.to_markdown())
 
 A script that calls this needs `if __name__ == "__main__":`, as its worker processes import it.
@@ -31,7 +31,7 @@ def bench_track(
     data: Path | str,
     *,
     output: Path | str,
-    trackers: str | Sequence[str] = ("warp",),
+    trackers: str | Sequence[str] = ("flow", "warp"),
     options: Mapping[str, Mapping[str, Any]] | None = None,
     skip_last: bool = True,
     workers: int | None = None,
