@@ -72,3 +72,10 @@ def test_options_that_do_not_fit(
 ):
     assert run("mask", video, "--click", "100,60@0.12", *words, "-o", tmp_path / "masks") == 2
     assert said in " ".join(capsys.readouterr().err.split())
+
+
+def test_models_of_the_hub_are_listed(tiny_hub: Path, capsys):
+    assert run("weights", "list") == 0
+    said = capsys.readouterr().out
+    assert "2560 MB" in said  # sam-vit-huge
+    assert said.count("898 MB") == 2  # the large ones of SAM 2 and 2.1

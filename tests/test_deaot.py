@@ -195,6 +195,17 @@ def test_what_it_keeps_is_bounded(tiny_weights: Path):
         assert max(held) <= 3
 
 
+def test_half_precision_is_near(network: DeAot, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(track_deaot, "_network", lambda device: network)
+    images, first = clip(5), grid_of(12)
+    prompts = [Prompt(index=0, object_id=n, hole=first == n) for n in range(1, 13)]
+    whole, half = (
+        list(track(make_tracker("deaot", {"precision": one}), enumerate(images), prompts)) for one in ("fp32", "bf16")
+    )
+    assert np.mean(whole[1][1].labels == half[1][1].labels) > 0.9
+    assert whole[1][1].confidence != half[1][1].confidence
+
+
 def test_large_pictures_are_made_smaller_and_labels_are_not(tiny_weights: Path):
     images, first = clip(2, 100, 212), grid_of(2, 100, 212)
     small = track_deaot._prepared(images[0], 106)
@@ -204,7 +215,9 @@ def test_large_pictures_are_made_smaller_and_labels_are_not(tiny_weights: Path):
     assert found[1][1].labels.shape == (100, 212)
 
 
-@pytest.mark.parametrize("options", [{"memory_frames": -1}, {"gap_frames": 0}, {"work_edge_px": 10}])
+@pytest.mark.parametrize(
+    "options", [{"memory_frames": -1}, {"gap_frames": 0}, {"work_edge_px": 10}, {"precision": "int8"}]
+)
 def test_options_that_cannot_be(options: dict[str, int]):
     with pytest.raises(UsageError, match=next(iter(options))):
         make_tracker("deaot", options)

@@ -29,6 +29,7 @@ LIBRARIES = {
         "paint/propainter",
         "paint/running",
         "mask/track_deaot",
+        "mask/precision",
         "mask/sam",
         "mask/segment_sam",
         "mask/track_sam2",

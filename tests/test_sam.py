@@ -139,6 +139,14 @@ def test_a_real_network_answers_the_same_twice(name: str, image: np.ndarray):
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_half_precision_is_near(name: str, image: np.ndarray):
+    whole, half = (
+        make_segmenter(name, {"candidate": 1, "precision": one}).segment(image, POINT) for one in ("fp32", "bf16")
+    )
+    assert 0.9 < np.mean(whole == half) < 1
+
+
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (3, 200), (129, 64)])
 def test_odd_sizes(name: str, height: int, width: int, monkeypatch: pytest.MonkeyPatch):
     segmenter, _ = spied(name, monkeypatch, candidate=3)
@@ -169,6 +177,7 @@ def test_nothing_found_is_said(image: np.ndarray, monkeypatch: pytest.MonkeyPatc
         ("sam2", {"model": "sam-vit-base"}, "choose one of sam2-hiera-tiny, .*sam2.1-hiera-large"),
         ("sam", {"model": "sam-vit-tiny"}, "there is no model 'sam-vit-tiny'"),
         ("sam", {"candidate": 4}, "candidate is 4"),
+        ("sam2", {"precision": "half"}, "precision is half"),
     ],
 )
 def test_options_that_cannot_be(name: str, options: dict, said: str):

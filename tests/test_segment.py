@@ -18,6 +18,8 @@ from cleanplate.mask.segment_evidence import look, movements
 from cleanplate.mask.segment_region import Aim, find_region
 from cleanplate.mask.segmenter import SEGMENTERS, make_segmenter
 
+WITHOUT_WEIGHTS = [name for name, spec in SEGMENTERS.items() if not spec.models]
+"the others, with drawn weights, find nothing: see test_sam.py"
 SIZE = {"width_px": 216, "height_px": 120, "seed": 0}
 T = 12
 
@@ -39,7 +41,7 @@ def segment(image, prompt, near=()):
     return make_segmenter("grabcut").segment(image, prompt, near)
 
 
-@pytest.mark.parametrize("name", SEGMENTERS)
+@pytest.mark.parametrize("name", WITHOUT_WEIGHTS)
 def test_every_segmenter_answers_in_shape_and_always_alike(name):
     image, near, truth = shot("pan")
     point, _ = middle(truth)
@@ -53,7 +55,7 @@ def test_every_segmenter_answers_in_shape_and_always_alike(name):
     assert np.array_equal(image, before)
 
 
-@pytest.mark.parametrize("name", SEGMENTERS)
+@pytest.mark.parametrize("name", WITHOUT_WEIGHTS)
 @pytest.mark.parametrize("shape", [(1, 1), (1, 40), (3, 2), (17, 9), (30, 300)])
 def test_every_segmenter_answers_on_tiny_and_odd_pictures(name, shape):
     image = np.random.default_rng(0).integers(0, 255, (*shape, 3)).astype(np.uint8)

@@ -88,6 +88,15 @@ def test_what_it_keeps_is_bounded(images: np.ndarray):
     assert len(session.cache._vision_features) == 1
 
 
+def test_half_precision_is_near(images: np.ndarray):
+    prompts = [Prompt(index=0, object_id=1, hole=hole(20, 70))]
+    whole, half = (
+        [one.labels for _, one in track(make_tracker("sam2", {"precision": p}), enumerate(images[:3]), prompts)]
+        for p in ("fp32", "bf16")
+    )
+    assert 0.8 < np.mean(whole[1] == half[1]) < 1
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

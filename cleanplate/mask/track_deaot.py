@@ -21,6 +21,7 @@ from cleanplate.base.errors import UsageError
 from cleanplate.base.types import Image, Labels, Prompt
 from cleanplate.mask.nets.deaot import DEVIATION, MEAN, MOST_OBJECTS, STRIDE_PX, DeAot, Features, resized
 from cleanplate.mask.nets.deaot_loop import PUBLISHED_GAP, Ten, labels_of_ten, merged
+from cleanplate.mask.precision import check_precision, in_precision
 from cleanplate.mask.tracker import Tracked, Tracker, with_holes
 
 WEIGHTS = "deaot-r50l"
@@ -37,7 +38,11 @@ class DeAotOptions:
     work_edge_px: int = 1040
     "the longer side of the pictures it looks at; larger ones are made smaller"
 
+    precision: str = "fp32"
+    "fp32, or bf16: faster on processors and graphics cards that have it, and a little different"
+
     def __post_init__(self) -> None:
+        check_precision(self.precision)
         if self.memory_frames < 0:
             raise UsageError(f"memory_frames is {self.memory_frames}, but must be at least 1, or 0 for no bound")
         if self.gap_frames < 1:
@@ -62,16 +67,10 @@ class DeAotTracker(Tracker):
     @torch.inference_mode()
     def step(self, image: Image, prompts: Sequence[Prompt] = (), coming: Sequence[Image] = ()) -> Tracked:  # noqa: ARG002 - causal
         """See `Tracker.step`."""
-        labels = np.zeros(image.shape[:2], np.uint8)
         if not self._tens and not prompts:
-            return Tracked(labels=with_holes(labels, ()), confidence={})
-        small = _prepared(image, self.options.work_edge_px)
-        features = self._network.encode(torch.from_numpy(small).to(self.device))
-        shares = np.ones(labels.shape, np.float32)
-        if self._tens:
-            labels, shares = self._look(features, labels.shape)
-        labels = with_holes(labels, prompts)
-        self._remember(features, labels, {prompt.object_id for prompt in prompts}, small.shape[2:])
+            return Tracked(labels=with_holes(np.zeros(image.shape[:2], np.uint8), ()), confidence={})
+        with in_precision(self.options.precision, self.device):
+            labels, shares = self._track(image, prompts)
         for prompt in prompts:
             shares[labels == prompt.object_id] = 1
         count = np.bincount(labels.ravel(), minlength=256)
@@ -80,11 +79,23 @@ class DeAotTracker(Tracker):
             labels=labels, confidence={n: min(float(total[n] / max(count[n], 1)), 1.0) for n in sorted(self._ids)}
         )
 
+    def _track(self, image: Image, prompts: Sequence[Prompt]) -> tuple[Labels, NDArray[np.float32]]:
+        """Labels (H, W), and the probability of each."""
+        labels = np.zeros(image.shape[:2], np.uint8)
+        small = _prepared(image, self.options.work_edge_px)
+        features = self._network.encode(torch.from_numpy(small).to(self.device))
+        shares = np.ones(labels.shape, np.float32)
+        if self._tens:
+            labels, shares = self._look(features, labels.shape)
+        labels = with_holes(labels, prompts)
+        self._remember(features, labels, {prompt.object_id for prompt in prompts}, small.shape[2:])
+        return labels, shares
+
     def _look(self, features: Features, size: tuple[int, ...]) -> tuple[Labels, NDArray[np.float32]]:
         """Labels (H, W), and the probability of each."""
-        logits = merged([resized(ten.look(features)[1], size) for ten in self._tens])
+        logits = merged([resized(ten.look(features)[1].float(), size) for ten in self._tens])
         share, place = torch.softmax(logits, dim=1)[0].max(0)
-        return np.array([0, *self._ids], np.uint8)[place.cpu().numpy()], share.float().cpu().numpy()
+        return np.array([0, *self._ids], np.uint8)[place.cpu().numpy()], share.cpu().numpy()
 
     def _remember(self, features: Features, labels: Labels, given: set[int], size: tuple[int, ...]) -> None:
         """Tell each ten what was found; one with an object that was given now takes the frame as one to go by."""

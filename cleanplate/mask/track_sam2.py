@@ -22,6 +22,7 @@ from cleanplate.base.errors import UsageError
 from cleanplate.base.extras import require
 from cleanplate.base.hub import check_release
 from cleanplate.base.types import Image, Labels, Prompt
+from cleanplate.mask.precision import check_precision, in_precision
 from cleanplate.mask.sam import as_pixels, load_model, resized
 from cleanplate.mask.tracker import Tracked, Tracker, with_holes
 
@@ -36,9 +37,12 @@ class Sam2TrackOptions:
     "which of the published sizes: sam2- or sam2.1-hiera-tiny, -small, -base-plus or -large"
     given_frames: int = 4
     "of each object, the frames with a given mask that are remembered: the first and the latest"
+    precision: str = "fp32"
+    "fp32, or bf16: faster on processors and graphics cards that have it, and a little different"
 
     def __post_init__(self) -> None:
         check_release(self.model, RELEASES)
+        check_precision(self.precision)
         if not 1 <= self.given_frames <= 100:
             raise UsageError(f"given_frames is {self.given_frames}, but must lie between 1 and 100")
 
@@ -81,7 +85,8 @@ class Sam2Tracker(Tracker):
 
     def _look(self, pixels: Any) -> Any:
         """The session's answer for the frame at hand."""
-        return self._network(inference_session=self._session, frame=pixels, frame_idx=self._frame)
+        with in_precision(self.options.precision, self.device):
+            return self._network(inference_session=self._session, frame=pixels, frame_idx=self._frame)
 
     def _give(self, number: int, hole: NDArray[np.bool_]) -> None:
         """An object's mask in the frame at hand, in place of what was found."""

@@ -1,4 +1,4 @@
-"""The benches: `cleanplate bench quality`, `track`, `click`, `speed`, `parity`. Each is loaded when used: they are heavy."""
+"""The benches: `cleanplate bench quality`, `track`, `click`, `speed`, `parity`. Each is loaded when used."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from cleanplate.apps.cli import screen
 from cleanplate.base.errors import CleanplateError
+from cleanplate.base.hub import HUB, find_folder
 from cleanplate.base.weights import WEIGHTS, check, is_here, locate, weight_spec
 
 Names = Annotated[list[str], typer.Argument(help="Names of weights: see `cleanplate weights list`.")]
@@ -30,6 +31,9 @@ def list_() -> None:
             here = "no"
         may = "yes" if spec.is_commercial_ok else "no"
         table.add_row(name, spec.summary, spec.size(), spec.licence, may, Text(here, overflow="fold"))
+    for name, model in HUB.items():  # folders, fetched when they are used
+        here = str(find_folder(name) or "no")
+        table.add_row(name, model.summary, f"{model.megabytes} MB", model.licence, "yes", Text(here, overflow="fold"))
     screen.out.print(table)
 
 
