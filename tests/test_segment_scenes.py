@@ -61,7 +61,7 @@ def test_a_box_is_enough(scene, slack_px):
 
 
 def test_borders_are_drawn_at_full_size_and_small_things_found():
-    image, near, truth = shot("three", width_px=960, height_px=540)
+    image, near, truth = shot("pan", width_px=960, height_px=540)
     assert jaccard(segment(image, click(middle(truth)[0]), near), truth) > 0.93
     scene = render("three", frames=1, width_px=1280, height_px=720, seed=0)
     small = scene.labels[0] == 1
