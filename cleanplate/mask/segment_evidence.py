@@ -39,9 +39,12 @@ class Evidence:
     colors: NDArray[np.intp]  # (h, w): bin of each sample
     motions: tuple[NDArray[np.intp], ...]  # (h, w) each: bin of its motion to each neighbouring frame
 
-    def odds(self, inside: NDArray[np.float32], outside: NDArray[np.float32]) -> NDArray[np.float32]:
+    def odds(
+        self, inside: NDArray[np.float32], outside: NDArray[np.float32], color_share: float = 1.0
+    ) -> NDArray[np.float32]:
         """How much likelier each sample is the object, a logit (h, w), learned from these weights (h, w) of samples."""
         total = _odds(self.colors, (_COLOR_BINS,) * 3, inside, outside, _COLOR_FLOOR, _MOST_COLOR)
+        total *= np.float32(color_share)
         for motion in self.motions:
             odds = _odds(motion, (_MOTION_BINS,) * 2, inside, outside, _MOTION_FLOOR, _MOST_MOTION)
             total += odds / np.float32(len(self.motions))

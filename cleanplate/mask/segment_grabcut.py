@@ -63,12 +63,13 @@ class GrabCut(Segmenter):
     ) -> Hole:
         """The answer (H, W) set right by one of the clicks; as it is where it agrees."""
         xy, is_in = click
-        others = [other for other, other_is_in in clicks if other_is_in != is_in]
-        if found[round(xy[1]), round(xy[0])] == is_in or not (is_in or found.any()):
+        at = round(xy[1]), round(xy[0])
+        if found[at] == is_in or not (is_in or found.any()):
             return found
-        return (
-            found ^ _mistake(image, motions, xy, found, others) if found.any() else _first(image, motions, xy, others)
-        )
+        others = [other for other, other_is_in in clicks if other_is_in != is_in]
+        region = (_mistake if found.any() else _first)(image, motions, xy, found, others)
+        region[at] = True  # at full size as well
+        return found ^ region
 
 
 class _View:
@@ -123,7 +124,7 @@ class _View:
         return np.asarray(cv2.warpAffine(motion, back, size, flags=how, borderMode=cv2.BORDER_REPLICATE), np.float32)
 
 
-def _first(image: Image, motions: Sequence[NDArray[np.float32]], xy: Point, barred: Sequence[Point]) -> Hole:
+def _first(image: Image, motions: Sequence[NDArray[np.float32]], xy: Point, _: Hole, barred: Sequence[Point]) -> Hole:
     """The region (H, W) around the first click."""
     whole = 0, 0, image.shape[1], image.shape[0]
 

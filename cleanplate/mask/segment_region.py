@@ -14,7 +14,8 @@ from cleanplate.base.types import Hole
 from cleanplate.mask.edges import cut
 from cleanplate.mask.segment_evidence import Evidence
 
-_ROUNDS = 4
+_COURSES = ((1.0, 1.0, 1.0, 1.0), (0.2, 0.2, 1.0, 1.0))
+"colour's share by round; the second lets motion say first what else belongs to a thing of several colours"
 _PRIOR, _PRIOR_LEAST, _PRIOR_MOST, _PRIOR_DECAY = 2.0, -4.0, 1.0, 0.7  # logits; by round
 _SEED_SHARE = 0.25  # of its size: what is sure to belong to the region
 _SURE = 5.0  # logit
@@ -54,7 +55,9 @@ class Aim:
 
 def find_region(evidence: Evidence, aim: Aim, sizes: Sequence[float]) -> Hole:
     """The region (h, w) around the aim's middle, tried at these sizes."""
-    tried = [grow(evidence, aim, size) for size in sizes]
+    # What joins an object later, or leaves it, is a part of it, and parts seldom move by themselves.
+    courses = _COURSES if evidence.motions and aim.domain.all() else _COURSES[:1]
+    tried = [grow(evidence, aim, size, course) for course in courses for size in sizes]
     found = [one for one in tried if one.any()]
     if not found:
         return np.asarray((aim.distance() <= min(sizes)) & aim.domain)
@@ -66,10 +69,11 @@ def find_region(evidence: Evidence, aim: Aim, sizes: Sequence[float]) -> Hole:
     return found[int(np.argmax(scores))]
 
 
-def grow(evidence: Evidence, aim: Aim, size: float) -> Hole:
+def grow(evidence: Evidence, aim: Aim, size: float, color_shares: Sequence[float] = _COURSES[0]) -> Hole:
     """The region (h, w) of about that size: what belongs to it is learned and decided in turn.
 
     As GrabCut (Rother, Kolmogorov and Blake 2004), but from a middle instead of a box, which holds less each round.
+    color_shares: by round, how much colour counts beside motion.
     """
     far = aim.distance() / np.float32(size)
     prior = np.clip(_PRIOR * (1 - far), _PRIOR_LEAST, _PRIOR_MOST)
@@ -80,10 +84,10 @@ def grow(evidence: Evidence, aim: Aim, size: float) -> Hole:
     nearness = (aim.domain / (1 + (far / _FAR_SHARE) ** 2)).astype(np.float32)
     inside, outside = (np.clip(1 - far, 0, 1) + seed) * aim.domain, (far > 1) * nearness
     region = np.zeros(far.shape, np.bool_)
-    for n in range(_ROUNDS):
-        score = evidence.odds(inside, outside) + np.float32(_PRIOR_DECAY**n) * prior
+    for n, color_share in enumerate(color_shares):
+        score = evidence.odds(inside, outside, color_share) + np.float32(_PRIOR_DECAY**n) * prior
         degree = decide(evidence, _fixed(score, seed, aim))
-        region = _meant(aim, (degree > 0.5) & aim.domain)
+        region = _meant(aim, (degree > 0.5) & aim.domain & ~aim.barred)
         inside, outside = degree * region, (1 - degree) * nearness * ~region
     return region
 
