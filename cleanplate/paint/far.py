@@ -28,7 +28,7 @@ from cleanplate.paint.smooth import CONTEXT_PX
 
 TRUST = 7.5  # weight exp(TRUST) (V + V_FLOOR)^-V_POWER, that of the smooth fill being 1
 LEAST_AGREED = 0.3  # of the points both frames show that must follow the plane
-WELL_AGREED = 0.75  # the same: what is painted in a frame nearby follows the motion instead if fewer do
+WELL_AGREED = 0.65  # the same: what is painted in a frame nearby follows the motion instead if fewer do
 SETTLED_BY = 6  # frames
 BAND_PX = 3  # of 240: the rim that judges
 LIGHT_PX = 24  # of 240: the surroundings that the light is fitted to
