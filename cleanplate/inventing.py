@@ -135,7 +135,8 @@ class _Painter:
         at = next((n for n, held in enumerate(window) if held.frame.index == index and held.regions), None)
         if at is None:
             return False
-        engine = make_engine(job.engine, {**job.options, "grain": False}, job.device)  # each frame gets its own
+        options = {**job.options, "grain": False, "steady": 0.0}  # each frame gets those by itself
+        engine = make_engine(job.engine, options, job.device)
         far, multiple_px = self.references.of_field(None), engine_spec(job.engine).multiple_px
         (paints,) = paint_piece(window, (at, at + 1), engine, multiple_px=multiple_px, far=far)
         image = np.array(window[at].frame.image)

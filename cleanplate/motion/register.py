@@ -31,7 +31,8 @@ class Match:
 
     plane: Plane
     agreed: float
-    "share of the textured points both show that the plane takes to within a pixel of where flow does; 0 = too few"
+    """Share of the textured points both show that the plane, as it was fitted to all of them, takes to within a pixel
+    of where flow does; 0 = too few."""
 
 
 def register(
@@ -72,11 +73,12 @@ def register(
             return Match(plane=np.eye(3), agreed=float((np.hypot(flow[:, 0], flow[:, 1]) < AGREED_PX).mean()))
         moved, before = through(plane, points + flow), through(plane, corners)
         plane = fit_plane(points, moved, sigma_px)
+        agreed = float((_missed(plane, points, moved) < AGREED_PX).mean())  # where nothing prevails no plane is right
         for most_px in CLOSER_PX:
             near = _missed(plane, points, moved) < most_px
             if np.count_nonzero(near) >= FEWEST_POINTS:
                 plane = fit_plane(points[near], moved[near], sigma_px)
-        found = Match(plane=plane, agreed=float((_missed(plane, points, moved) < AGREED_PX).mean()))
+        found = Match(plane=plane, agreed=agreed)
         if np.abs(through(plane, corners) - before).max() < SETTLED_PX:
             break
     return found

@@ -28,7 +28,7 @@ from cleanplate.paint.smooth import CONTEXT_PX
 
 TRUST = 7.5  # weight exp(TRUST) (V + V_FLOOR)^-V_POWER, that of the smooth fill being 1
 LEAST_AGREED = 0.3  # of the points both frames show that must follow the plane
-WELL_AGREED = 0.5  # the same: what is painted in a frame nearby follows the motion instead if fewer do
+WELL_AGREED = 0.65  # the same: what is painted in a frame nearby follows the motion instead if fewer do
 SETTLED_BY = 6  # frames
 BAND_PX = 3  # of 240: the rim that judges
 LIGHT_PX = 24  # of 240: the surroundings that the light is fitted to
@@ -156,22 +156,25 @@ class FarSight:
     def settle(self, gray: NDArray[np.uint8], masked: NDArray[np.bool_]) -> list[Reference]:
         """Painted references of frames of the clip itself that no plane carries well: the motion has to. Call first.
 
-        They are not mixed in, and neither are those from elsewhere that fit nowhere. One decision for the whole clip:
-        what comes and goes is seen. `gray`, `masked` (T, h, w): all frames at the working scale.
+        They are not mixed in, and neither are those from elsewhere that fit worse than one of these may, or nowhere.
+        One decision for the whole clip: what comes and goes is seen. `gray`, `masked` (T, h, w): all frames at the
+        working scale.
         """
+        painted = [n for n, one in enumerate(self._prepared) if one.reference.is_painted]
+        places = {n: self._prepared[n].reference.index - self._start for n in painted}
+        inside = [n for n in painted if 0 <= places[n] < len(gray)]
         followed = []
-        for n, one in enumerate(self._prepared):
-            if not one.reference.is_painted or one.reference.is_trusted:
+        for n in painted:
+            reference = self._prepared[n].reference
+            frames = [t for t in np.flatnonzero(reference.needed).tolist() if t != places[n] and masked[t].any()]
+            if reference.is_trusted or not frames:
                 continue
-            at = one.reference.index - self._start
-            frames = [t for t in np.flatnonzero(one.reference.needed).tolist() if t != at and masked[t].any()]
-            tried = frames[:: -(-len(frames) // SETTLED_BY)] if frames else []
-            agreed = float(np.median([self._match(n, t, gray[t], ~masked[t]).agreed for t in tried])) if tried else 0
-            if 0 < agreed < WELL_AGREED and 0 <= at < len(gray):
-                followed.append(one.reference)
-                one.is_used = False
-            elif 0 < agreed < LEAST_AGREED:
-                one.is_used = False
+            tried = frames[:: -(-len(frames) // SETTLED_BY)]
+            agreed = float(np.median([self._match(n, t, gray[t], ~masked[t]).agreed for t in tried]))
+            if 0 < agreed < (WELL_AGREED if inside else LEAST_AGREED):  # 0: too little texture to tell
+                self._prepared[n].is_used = False
+                if n in inside:
+                    followed.append(reference)
         return followed
 
     def _match(self, n: int, t: int, gray: NDArray[np.uint8], known: NDArray[np.bool_]) -> _Ways:
@@ -220,6 +223,7 @@ class FarSight:
         shown = _relit(shown, given, both)
         verdict = self._judged(shown - given, both, inside)
         trust = np.exp(TRUST) * (np.maximum(verdict[..., 3], 0) + V_FLOOR) ** -V_POWER
+        trust *= trust / (1 + trust)  # what is no better than the smooth fill only makes that flicker
         shown -= verdict[..., :3]
         edge = np.clip(2 * cv2.blur((visible > 0.999).astype(np.float32), (3, 3)) - 1, 0, 1).astype(np.float32)
         cx, cy = corner_xy[0] - x0, corner_xy[1] - y0  # what is asked for reaches less far

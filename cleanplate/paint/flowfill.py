@@ -100,7 +100,7 @@ class FlowFill(Engine):
             return Painting(images=np.array(images[first:stop]), origin=np.zeros(holes[first:stop].shape, np.uint8))
         preset = PRESETS[self.options.quality]
         begin, end = max(first - preset.beyond_frames, 0), min(stop + preset.beyond_frames, len(images))
-        is_asked = self.options.invent != "smooth" or any(reference.is_painted for reference in clip.references)
+        is_asked = self.options.invent == "exemplar" or any(reference.is_painted for reference in clip.references)
         sheet = _Sheet(
             images=images, holes=holes, core=(first, stop), begin=begin, painted=np.array(images[begin:end]),
             origin=np.zeros(holes[begin:end].shape, np.uint8),
