@@ -45,9 +45,10 @@ def blend(
     else was known `before` (h, w): its weight, that of the smooth fill alone being 1; `invented`: how much of it is.
     `light`: see `find_light`.
     """
+    offset_and_weight = np.concatenate([found.verdict[..., :3], found.weight[..., None]], -1)
     _blend(
         images, t, hole, tracks.arrays, scale, found.ways, found.hypotheses, found.x0, found.y0, found.frame, found.xy,
-        found.risk, np.concatenate([found.verdict[..., :3], found.weight[..., None]], -1), found.weight, light, corner_xy[0], corner_xy[1], out, before, invented, origin,
+        found.risk, offset_and_weight, found.weight, light, corner_xy[0], corner_xy[1], out, before, invented, origin,
         unseen,
     )  # fmt: skip
 
@@ -193,7 +194,12 @@ def _blend(  # type: ignore[no-untyped-def]
                         if groups[n] < 0:
                             continue
                         one_cell = offset_and_weight[n]
-                        a, b, c, d = one_cell[top, left], one_cell[top, right], one_cell[low, left], one_cell[low, right]
+                        a, b, c, d = (
+                            one_cell[top, left],
+                            one_cell[top, right],
+                            one_cell[low, left],
+                            one_cell[low, right],
+                        )
                         w = p * a[3] + q * b[3] + k * c[3] + m * d[3]
                         red -= w * (p * a[0] + q * b[0] + k * c[0] + m * d[0])
                         green -= w * (p * a[1] + q * b[1] + k * c[1] + m * d[1])
