@@ -11,6 +11,8 @@ change. What they leave is then compared, place by place, with what a small slip
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numba
 import numpy as np
@@ -20,8 +22,6 @@ from cleanplate.base.types import Box
 from cleanplate.motion.camera import moved_by
 from cleanplate.motion.kernels import KERNEL
 from cleanplate.motion.register import Plane
-
-Picture = NDArray[np.float32]  # (h, w)
 
 LEAST_SIDE_PX = 12  # of the coarsest picture
 MOST_POINTS = 1200  # looked at in one step
@@ -49,7 +49,9 @@ def find_plane(
     """
     # Made softer, for fine patterns and grain differ from frame to frame wherever they are looked up between samples.
     spoilt = cv2.dilate(np.ascontiguousarray(hidden).view(np.uint8), np.ones(SOFT, np.uint8)) > 0
-    levels = [(cv2.GaussianBlur(source, SOFT, 0), cv2.GaussianBlur(target, SOFT, 0), spoilt)]
+    levels: list[tuple[NDArray[Any], NDArray[Any], NDArray[np.bool_]]] = [
+        (cv2.GaussianBlur(source, SOFT, 0), cv2.GaussianBlur(target, SOFT, 0), spoilt)
+    ]
     while min(levels[-1][0].shape) >= 2 * LEAST_SIDE_PX:
         one, other, away = levels[-1]
         size = ((one.shape[1] + 1) // 2, (one.shape[0] + 1) // 2)
