@@ -50,8 +50,8 @@ def carry(
     is_planar: NDArray[np.bool_],
     pairs: Sequence[int],
     pool: Executor,
-) -> NDArray[np.int16]:
-    """The flow completed with the help of other times: a row like `flow`; see `Tracks` for it, places and planes.
+) -> None:
+    """Completes a row of flow anew, with the help of other times; see `Tracks` for it, places and planes.
 
     `known` (N / 2): which of its vectors were found, and not completed. `pairs`, rising: the others are left as they
     are, as are pairs that follow the plane, `is_planar`, and are told of nothing else.
@@ -61,17 +61,15 @@ def carry(
     }
     for t, (_, motion, trust) in _sweep(flow, known, places, planes, pairs, 0):
         _agree(motion, trust, told[t][1])
-    out = flow.copy()
 
     def complete(n: int) -> None:
         for way in (0, 1):
             if is_planar[n] and np.abs(told[n + way][1][..., :2]).max() <= SAME_STEPS:
                 continue
-            _complete(_part(out, 2, places[n], way), _part(known, 1, places[n], way), places[n], planes[n, way], way,
+            _complete(_part(flow, 2, places[n], way), _part(known, 1, places[n], way), places[n], planes[n, way], way,
                       *told[n + way])  # fmt: skip
 
     list(pool.map(complete, pairs))
-    return out
 
 
 def _part(row: NDArray[Any], channels: int, place: NDArray[np.int64], way: int) -> NDArray[Any]:
