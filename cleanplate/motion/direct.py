@@ -11,6 +11,8 @@ change. What they leave is then compared, place by place, with what a small slip
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numba
 import numpy as np
@@ -20,8 +22,6 @@ from cleanplate.base.types import Box
 from cleanplate.motion.camera import moved_by
 from cleanplate.motion.kernels import KERNEL
 from cleanplate.motion.register import Plane
-
-Picture = NDArray[np.float32]  # (h, w)
 
 LEAST_SIDE_PX = 12  # of the coarsest picture
 MOST_POINTS = 1200  # looked at in one step
@@ -48,7 +48,10 @@ def find_plane(
     `hidden` (H, W): samples that one of them does not show; both pictures must be filled there.
     """
     # Made softer, for fine patterns and grain differ from frame to frame wherever they are looked up between samples.
-    levels = [(cv2.GaussianBlur(source, SOFT, 0), cv2.GaussianBlur(target, SOFT, 0), np.ascontiguousarray(hidden))]
+    spoilt = cv2.dilate(np.ascontiguousarray(hidden).view(np.uint8), np.ones(SOFT, np.uint8)) > 0
+    levels: list[tuple[NDArray[Any], NDArray[Any], NDArray[np.bool_]]] = [
+        (cv2.GaussianBlur(source, SOFT, 0), cv2.GaussianBlur(target, SOFT, 0), spoilt)
+    ]
     while min(levels[-1][0].shape) >= 2 * LEAST_SIDE_PX:
         one, other, away = levels[-1]
         size = ((one.shape[1] + 1) // 2, (one.shape[0] + 1) // 2)
@@ -93,20 +96,22 @@ def _nearest(source, target, hidden):  # type: ignore[no-untyped-def]
     """The whole shift (x, y) by which the pictures differ least, light apart."""
     height, width = source.shape
     best, best_x, best_y = np.inf, 0, 0
-    for dy in range(-REACH_PX, REACH_PX + 1):
-        for dx in range(-REACH_PX, REACH_PX + 1):
-            count, total, square = 0, 0.0, 0.0
-            for y in range(max(0, -dy), min(height, height - dy)):
-                for x in range(max(0, -dx), min(width, width - dx)):
-                    if not (hidden[y, x] or hidden[y + dy, x + dx]):
-                        r = float(target[y + dy, x + dx]) - float(source[y, x])
-                        count += 1
-                        total += r
-                        square += r * r
-            if count > height * width // 4:
-                error = (square - total * total / count) / count
-                if error < best:
-                    best, best_x, best_y = error, dx, dy
+    for n in range(-1, (2 * REACH_PX + 1) ** 2):
+        dy, dx = n // (2 * REACH_PX + 1) - REACH_PX, n % (2 * REACH_PX + 1) - REACH_PX
+        if n < 0:  # no shift comes first: where nothing is told it stays
+            dy, dx = 0, 0
+        count, total, square = 0, 0.0, 0.0
+        for y in range(max(0, -dy), min(height, height - dy)):
+            for x in range(max(0, -dx), min(width, width - dx)):
+                if not (hidden[y, x] or hidden[y + dy, x + dx]):
+                    r = float(target[y + dy, x + dx]) - float(source[y, x])
+                    count += 1
+                    total += r
+                    square += r * r
+        if count > height * width // 4:
+            error = (square - total * total / count) / count
+            if error < best:
+                best, best_x, best_y = error, dx, dy
     return best_x, best_y
 
 

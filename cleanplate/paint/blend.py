@@ -45,9 +45,10 @@ def blend(
     else was known `before` (h, w): its weight, that of the smooth fill alone being 1; `invented`: how much of it is.
     `light`: see `find_light`.
     """
+    offset_and_weight = np.concatenate([found.verdict[..., :3], found.weight[..., None]], -1)
     _blend(
         images, t, hole, tracks.arrays, scale, found.ways, found.hypotheses, found.x0, found.y0, found.frame, found.xy,
-        found.risk, np.concatenate([found.verdict[..., :3], found.weight[..., None]], -1), found.weight, light, corner_xy[0], corner_xy[1], out, before, invented, origin,
+        found.risk, offset_and_weight, found.weight, light, corner_xy[0], corner_xy[1], out, before, invented, origin,
         unseen,
     )  # fmt: skip
 

@@ -32,8 +32,8 @@ SMALL_PX = 64  # longer side of the pictures it is found on, about
 SHOWING = (8.0, 247.0)  # outside these, levels of 255, a sample is crushed or clipped and tells no ratio
 LEAST_SHARE = 0.05  # of the small picture that must tell one
 MOST = 8.0  # times brighter or darker from one frame to the next; beyond it nothing is believed
-PROBES = 3000  # samples that tell whether light changes at all where the motion is one plane
-SAME = 0.004  # of the light: less is noise, and made up for at the rim
+PROBES = 6000  # samples that tell whether light changes at all where the motion is one plane
+SAME = 0.002  # of the light: less is noise
 MENDED = 0.96  # of the difference between two frames: the most a ratio may leave, or else it is chance
 
 

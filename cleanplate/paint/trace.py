@@ -85,8 +85,8 @@ def sweep(
 ) -> Iterator[Trail]:
     """The trails of all frames that can have one, last frame first (way 0: sources lie later) or first frame first.
 
-    Along the camera's plane or along a flow. A point is lost where it leaves the picture or its error exceeds the
-    limit. `by_plane`: the trail of a frame along the plane; it stands for this hypothesis where both say the same.
+    A point is lost where it leaves the picture or its error exceeds the limit. `by_plane`: the trail of a frame along
+    the plane; it stands for this hypothesis where both say the same.
     """
     count = len(tracks.masked)
     last = _nothing(way, hypothesis)

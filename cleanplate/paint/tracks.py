@@ -148,13 +148,11 @@ def find_tracks(
         flow[start:stop], known[start // 2 : stop // 2], planes[n], is_planar[n] = measured
 
     list(pool.map(measure, pairs))
-    free = np.array([n for n in pairs if not is_planar[n]])
-    if preset.is_carried and (len(free) or preset.looks > 1):
-        reached = [n for n in pairs if (np.abs(free - n) <= CARRIED_FRAMES).any()]
+    if preset.is_carried:
+        free = np.array([n for n in pairs if not is_planar[n]])
         flows[1] = flow
+        reached = [n for n in pairs if (np.abs(free - n) <= CARRIED_FRAMES).any()]
         carry(flows[1], known, places, planes, is_planar, reached, pool)
-    else:
-        flows = flows[:1]
     return Tracks(masked=masked, gray=gray, flows=flows, places=places, planes=planes, is_planar=is_planar)
 
 
