@@ -17,7 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from cleanplate.base.errors import MaskError, MediaError, ProofError, UsageError
-from cleanplate.base.heap import map_large_blocks
+from cleanplate.base.heap import map_large_blocks, share_heap
 from cleanplate.base.pixels import PIXEL_FORMATS, UNSAID_MATRICES, yuv_matrix
 from cleanplate.base.plan import Forecast
 from cleanplate.base.report import Progress, Report, StageClock, Watch, peak_memory_bytes, report_path
@@ -92,6 +92,7 @@ class _Run:
 
     def run(self) -> Report:
         job = self.job
+        share_heap()
         with open_video(job.video, job.rate) as reader, self.clock.time("total"):
             info = reader.info
             check_output(job.output, info, job.encode)

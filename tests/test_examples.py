@@ -21,6 +21,7 @@ CALLS: dict[str, tuple[list[str], list[str]]] = {
     "remove": (["in.mp4", "mask.png", "out.mp4"], ["untouched: identical", "of the hole was seen elsewhere"]),
     "remove_for_a_while": (["in.mp4", "out.mp4"], ["verified: 16 frames decode, all samples identical"]),
     "two_passes": (["in.mp4", "mask.png", "out.mp4"], ["16 of 16 frames have holes", "untouched: identical"]),
+    "follow": (["in.mp4", "mask.png", "followed"], ["'thing': found in 16 frames", "look at followed.preview.mp4"]),
     "fill_arrays": ([], ["seen elsewhere: 100%"]),
     "preview": (["in.mp4", "mask.png", "sheet.png"], ["sheet.png shows frames [2, 8, 13]"]),
     "compare": (["in.mp4", "in.mp4", "side.mp4"], ["side.mp4: 16 frames", "largest difference 0 of 255"]),

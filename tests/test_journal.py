@@ -141,7 +141,7 @@ def test_the_mask_pass_is_taken_over_too(place: Path, broken: Path, painter: Pai
     def never(*_, **__):
         raise AssertionError
 
-    monkeypatch.setattr("cleanplate.tasks.remove.store_masks", never)
+    monkeypatch.setattr("cleanplate.tasks.remove.mask_pass", never)
     remove(place, broken)
     assert broken.read_bytes() == (place / "alone.mkv").read_bytes()
 

@@ -20,7 +20,8 @@ from cleanplate.base.errors import MaskError, MediaError, UsageError
 from cleanplate.mask import stored
 from cleanplate.mask.maker import combine
 from cleanplate.mask.source import MaskSource
-from cleanplate.mask.stored import LabelWriter, StoredMasks, make_masks
+from cleanplate.mask.stored import StoredMasks, make_masks
+from cleanplate.mask.stored_writer import LabelWriter
 
 BOX = MaskSource.parse_box("8,10,16,18@0.08-0.2")
 

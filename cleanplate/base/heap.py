@@ -9,6 +9,17 @@ from contextlib import suppress
 _MMAP_THRESHOLD = -3
 "glibc's M_MMAP_THRESHOLD (malloc.h)"
 _LARGE_BYTES = 2**20
+_ARENA_MAX = -8
+"glibc's M_ARENA_MAX"
+
+
+def share_heap() -> None:
+    """Have all threads get small blocks from one heap; for the whole process, and before its threads begin.
+
+    glibc gives each thread a heap of its own, and each keeps what its busiest moment took: 60 of 560 MiB in a job of
+    400 frames at 240 lines. No difference in time was found. Nothing happens where the C library is another.
+    """
+    _tell_malloc(_ARENA_MAX, 1)
 
 
 def map_large_blocks() -> None:
@@ -18,6 +29,10 @@ def map_large_blocks() -> None:
     Each thread has one, and none shrinks below the last block in use: 0.5 GB at 2160p and 10 bit. Mapping costs time
     (11 % of a small job at 1080p), so it is for large pictures only. Nothing happens where the C library is another.
     """
+    _tell_malloc(_MMAP_THRESHOLD, _LARGE_BYTES)
+
+
+def _tell_malloc(name: int, value: int) -> None:
     if sys.platform == "linux":
         with suppress(AttributeError):
-            ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, _LARGE_BYTES)
+            ctypes.CDLL(None).mallopt(name, value)

@@ -15,7 +15,7 @@ _QUEUE_FRAMES = 32
 "longest queue: long enough that the encoder works on while a piece is painted (1080p: 5 % less time than with 8)"
 _PLANNED_SHARE = 0.92
 "of the budget; the rest is for the allocator's leftovers"
-_JOINT_FRAMES = 4
+JOINT_FRAMES = 4
 "frames painted by both neighbours and cross-faded: enough to hide a step, 4 % of a full piece"
 _FEWEST_QUEUED = 3
 _FEWEST_CORE = 4
@@ -113,4 +113,4 @@ def plan_grid(
 
 def _joint(core: int, margin: int) -> int:
     """A joint no longer than half a piece, for its frames are painted twice."""
-    return min(_JOINT_FRAMES, margin, core // 2)
+    return min(JOINT_FRAMES, margin, core // 2)

@@ -50,6 +50,8 @@ class HintMaker(Maker):
             self._held.check_video(scene.info)
         self._marking = Marking(source, object_id, scene, self._held, self._given)
         self._work_px = tracker_class(source.tracker).work_px
+        self._nothing = np.zeros(scene.size_px[::-1], np.uint8)
+        self._nothing.flags.writeable = False
         self._legs: list[Leg] = []
         self._shots: list[tuple[int, int]] = []
         "half-open, those with a new mark"
@@ -105,9 +107,9 @@ class HintMaker(Maker):
     def step(self, frame: Frame, prompts: Sequence[Prompt] = ()) -> Labels:  # noqa: ARG002 - has its own
         owed = {n for leg in self._legs for n in leg.owed if leg.owes(n, frame.index)}
         held = self._held.labels(frame.pts) if self._held is not None else None
-        if not owed and held is not None:
-            return held
-        labels = np.zeros(self.scene.size_px[::-1], np.uint8) if held is None else held.copy()
+        if not owed:
+            return self._nothing if held is None else held
+        labels = (self._nothing if held is None else held).copy()
         labels[np.isin(labels, sorted(owed))] = 0
         small = self._found.get(frame.index)
         if small is not None and small.any():

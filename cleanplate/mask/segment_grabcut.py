@@ -23,12 +23,15 @@ from cleanplate.mask.segmenter import Segmenter
 from cleanplate.mask.sight import gray_of, see, sharpen, shrink
 
 Point = tuple[float, float]
+Click = tuple[Point, bool]
+"and whether it lies on the object"
 
 _VIEW_AREA_PX = 216 * 120
 _SIZES = (0.025, 0.037, 0.056, 0.08, 0.11, 0.155, 0.217, 0.3)  # of the root of the picture's area
 _CLOSER_SIZES = (0.5, 0.7, 1.0, 1.4, 2.0)  # of the radius of a disc of the region's area
 _BOX_SIZES = (0.5, 0.7, 0.9, 1.1)  # of the box
 _MENDING_SIZES = (0.7, 1.0, 1.4, 2.0)  # of the distance to the border of what may change
+_APART = 0.1  # of the root of the view's area: so far from the border it is another part, of any size
 _LEAST_SIZE_PX = 1.5
 _AWAY = 0.27  # of the root of the picture's area: so far from the middle the background's motion is learned
 _MARGIN = 0.75  # of a region's longer side: what is looked at around it
@@ -48,16 +51,24 @@ class GrabCut(Segmenter):
             found = prompt.hole.copy()
         elif prompt.box_xyxy is not None:
             found = _in_box(image, motions, prompt.box_xyxy)
-        clicked: dict[bool, list[Point]] = {True: [], False: []}
-        for xy, is_in in zip(prompt.points_xy, prompt.point_is_in, strict=True):
-            clicked[is_in].append(xy)
-            if found[round(xy[1]), round(xy[0])] == is_in:
-                continue
-            if found.any():
-                found ^= _mistake(image, motions, xy, found, clicked[not is_in])
-            elif is_in:
-                found = _first(image, motions, xy, clicked[False])
+        clicks: list[Click] = []
+        for click in zip(prompt.points_xy, prompt.point_is_in, strict=True):
+            clicks.append(click)
+            for one in (click, *clicks[:-1]):  # what an answer to this one got wrong of those before is set right
+                found = self._heed(one, image, motions, found, clicks)
         return found
+
+    def _heed(
+        self, click: Click, image: Image, motions: Sequence[NDArray[np.float32]], found: Hole, clicks: Sequence[Click]
+    ) -> Hole:
+        """The answer (H, W) set right by one of the clicks; as it is where it agrees."""
+        xy, is_in = click
+        others = [other for other, other_is_in in clicks if other_is_in != is_in]
+        if found[round(xy[1]), round(xy[0])] == is_in or not (is_in or found.any()):
+            return found
+        return (
+            found ^ _mistake(image, motions, xy, found, others) if found.any() else _first(image, motions, xy, others)
+        )
 
 
 class _View:
@@ -138,8 +149,10 @@ def _mistake(
     domain = view.shown(found) == found[round(xy[1]), round(xy[0])]
     aim = Aim(centre_xy=view.place(xy), domain=domain, barred=view.points(barred))
     depth = cv2.distanceTransform(domain.astype(np.uint8), cv2.DIST_L2, 3)[aim.middle]
-    depth_px = min(max(float(depth), _LEAST_SIZE_PX), _SIZES[-1] * view.root_px)
-    region = view.region(aim, [share * depth_px for share in _MENDING_SIZES])
+    sizes_px = [max(float(depth), _LEAST_SIZE_PX) * share for share in _MENDING_SIZES]
+    if depth > _APART * view.root_px:
+        sizes_px = [share * view.root_px for share in _SIZES if share * view.root_px < sizes_px[-1]]
+    region = view.region(aim, sizes_px)
     return np.asarray(region & (found == found[round(xy[1]), round(xy[0])]))
 
 

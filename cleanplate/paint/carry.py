@@ -46,8 +46,8 @@ def carry(
     places: NDArray[np.int64],
     planes: NDArray[np.float64],
     pool: Executor,
-) -> NDArray[np.int16]:
-    """The flow completed with the help of other times: a row like `flow`; see `Tracks` for it, places and planes.
+) -> None:
+    """Completes a row of flow anew, with the help of other times; see `Tracks` for it, places and planes.
 
     `known` (N / 2): which of its vectors were found, and not completed.
     """
@@ -57,15 +57,13 @@ def carry(
     }
     for t, (_, motion, trust) in _sweep(flow, known, places, planes, pairs, 0):
         _agree(motion, trust, told[t][1])
-    out = flow.copy()
 
     def complete(n: int) -> None:
         for way in (0, 1):
-            _complete(_part(out, 2, places[n], way), _part(known, 1, places[n], way), places[n], planes[n, way], way,
+            _complete(_part(flow, 2, places[n], way), _part(known, 1, places[n], way), places[n], planes[n, way], way,
                       *told[n + way])  # fmt: skip
 
     list(pool.map(complete, pairs))
-    return out
 
 
 def _part(row: NDArray[Any], channels: int, place: NDArray[np.int64], way: int) -> NDArray[Any]:

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cleanplate.base.errors import UsageError
+from cleanplate.base.plan import JOINT_FRAMES
 from cleanplate.base.types import INVENTED, SEEN, Clip, Painting
 from cleanplate.paint.anchors import Unseen, invent
 from cleanplate.paint.blend import blend
@@ -92,7 +93,8 @@ class FlowFill(Engine):
         begin, end = max(first - preset.beyond_frames, 0), min(stop + preset.beyond_frames, len(images))
         sheet = _Sheet(
             images=images, holes=holes, core=(first, stop), begin=begin, painted=np.array(images[begin:end]),
-            origin=np.zeros(holes[begin:end].shape, np.uint8), unseen=np.zeros(holes[begin:end].shape, np.uint8),
+            origin=np.zeros(holes[begin:end].shape, np.uint8),
+            unseen=None if self.options.invent == "smooth" else np.zeros(holes[begin:end].shape, np.uint8),
         )  # fmt: skip
         threads = self.options.threads or len(os.sched_getaffinity(0))
         before = cv2.getNumThreads()
@@ -111,6 +113,7 @@ class FlowFill(Engine):
         scale = max(1, round(frame_height_px / self.options.work_height_px))
         unit = frame_height_px / scale / 240
         owed = [t for t in range(sheet.begin, sheet.begin + len(sheet.painted)) if sheet.holes[t].any()]
+        self._memory.next_clip(clip.start, _shown_again(sheet))
         tracks = find_tracks(
             sheet.images, sheet.holes, owed, scale, unit, self.options.reach_frames, preset, pool, self._memory
         )
@@ -133,7 +136,7 @@ class FlowFill(Engine):
                     pending.popleft().result()
             for future in pending:
                 future.result()
-        if self.options.invent == "exemplar":
+        if sheet.unseen is not None:
             unseen = Unseen(
                 painted=sheet.painted,
                 smooth=sheet.painted.copy(),
@@ -165,7 +168,13 @@ class _Sheet:
     "the frame that `painted` starts at"
     painted: NDArray[Any]  # (N, H, W, 3)
     origin: NDArray[np.uint8]  # (N, H, W)
-    unseen: NDArray[np.uint8]  # (N, H, W): 0 = seen in other frames, 255 = in none
+    unseen: NDArray[np.uint8] | None  # (N, H, W): 0 = seen in other frames, 255 = in none; None = nobody asks
+
+
+def _shown_again(sheet: _Sheet) -> int:
+    """From which frame on the next piece may show what this one has shown."""
+    first, stop = sheet.core
+    return stop - JOINT_FRAMES - max(first, len(sheet.images) - stop)
 
 
 def _trails(
@@ -202,7 +211,7 @@ def _paint(
     """Fill the hole of frame `t` and mark where it came from."""
     hole, origin = sheet.holes[t], sheet.origin[t - sheet.begin]
     work, corner_xy = smooth(sheet.images[t], hole)
-    unseen = sheet.unseen[t - sheet.begin]
+    unseen = np.zeros(hole.shape, np.uint8) if sheet.unseen is None else sheet.unseen[t - sheet.begin]
     before, invented = far.mix(t, sheet.images[t], hole, tracks.gray[t], tracks.masked[t], corner_xy, work)
     origin[hole], unseen[hole] = INVENTED, 255
     inner = np.s_[corner_xy[1] : corner_xy[1] + before.shape[0], corner_xy[0] : corner_xy[0] + before.shape[1]]

@@ -10,7 +10,6 @@ pictures.
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Collection
 from concurrent.futures import Executor
 from dataclasses import replace
@@ -46,22 +45,32 @@ class PairMemory:
     """The motion of pairs measured before, found again by what the pair looks like.
 
     Neighbouring pieces show an engine the same frames twice; measuring them once halves the price of the margins. The
-    key is the content, so what comes out is what would be measured anew. Keeps the pairs of the last few clips.
+    key is the content, so what comes out is what would be measured anew. Keeps what the next piece may show again.
     """
 
     def __init__(self) -> None:
-        self._clips: deque[dict[bytes, Measured]] = deque(maxlen=4)  # a piece may show up to four crops
+        self._kept: list[tuple[int, dict[bytes, Measured]]] = [(0, {})]  # one a clip, with the frame it starts at
+        self._again_from = 0
 
-    def next_clip(self) -> None:
-        """From now on, what is measured belongs to another clip."""
-        self._clips.append({})
+    def next_clip(self, start: int, again_from: int) -> None:
+        """A clip comes that starts at this frame of the video; the next piece may show its pairs from one on again.
 
-    def get(self, key: bytes) -> Measured | None:
-        """The pair's motion; None if it is not known."""
-        return next((clip[key] for clip in self._clips if key in clip), None)
+        What is older than the piece before it is forgotten.
+        """
+        before = next((begun for begun, _ in reversed(self._kept) if begun != start), start)
+        kept = [clip for clip in self._kept if clip[0] in (before, start)]
+        self._kept = [*kept[-7:], (start, {})]  # two pieces' worth of up to four crops
+        self._again_from = again_from
 
-    def put(self, key: bytes, measured: Measured) -> None:
-        self._clips[-1][key] = measured
+    def take(self, key: bytes) -> Measured | None:
+        """The pair's motion, which is no longer kept; None if it is not known."""
+        return next((pairs.pop(key) for _, pairs in self._kept if key in pairs), None)
+
+    def put(self, pair: int, key: bytes, measured: Measured) -> None:
+        """Remember a copy of it, if this pair of the clip may be shown again."""
+        if pair >= self._again_from:
+            flow, known, planes = measured
+            self._kept[-1][1][key] = flow.copy(), known.copy(), planes.copy()
 
 
 def find_tracks(
@@ -99,7 +108,8 @@ def find_tracks(
         )
         places[n] = size, x0, y0, x1 - x0, y1 - y0
         size += 4 * (x1 - x0) * (y1 - y0)
-    flow = np.zeros(size, np.int16)
+    flows = np.zeros((1 + preset.is_carried, size), np.int16)
+    flow = flows[0]
     known = np.zeros(size // 2, np.bool_)
     planes = np.tile(np.eye(3), (len(places), 2, 1, 1))
     local = threading.local()  # DIS keeps buffers: one a thread
@@ -109,7 +119,7 @@ def find_tracks(
         box = bounds(both, max(round(preset.context_px * unit), GRID_PX))
         part = np.s_[box[1] : box[3], box[0] : box[2]]
         key = _digest(gray[n][part], gray[n + 1][part], both[part], (*box, *places[n, 1:], unit))
-        measured = memory.get(key)
+        measured = memory.take(key)
         if measured is None:
             both_ways = _flow(local, preset, gray[n : n + 2], box)
             good = _trusted(both[part], BAND_PX)
@@ -124,13 +134,14 @@ def find_tracks(
                 found[way] |= rim_flow(gray[one], gray[other], masked[one], masked[other], xy, ~good)
                 _complete(xy, found[way])
             measured = _steps(both_ways, box, places[n]), _inner(found, box, places[n]).ravel(), fitted
-        memory.put(key, measured)  # also one from an earlier clip, which will be forgotten before long
+        memory.put(n, key, measured)
         start, stop = places[n, 0], places[n, 0] + measured[0].size
         flow[start:stop], known[start // 2 : stop // 2], planes[n] = measured
 
-    memory.next_clip()
     list(pool.map(measure, pairs))
-    flows = np.stack([flow, carry(flow, known, places, planes, pool)] if preset.is_carried else [flow])
+    if preset.is_carried:
+        flows[1] = flow
+        carry(flows[1], known, places, planes, pool)
     return Tracks(masked=masked, gray=gray, flows=flows, places=places, planes=planes)
 
 

@@ -87,9 +87,12 @@ def show_report(report: Report) -> None:
     table.add_row("untouched", Text(report.untouched, style="green" if is_identical else "bold red"))
     if report.verified is not None:
         table.add_row("verified", report.verified)
-    spent = [f"{stage} {seconds:.1f}" for stage, seconds in report.seconds.items() if stage != "total"]
+    spent = [f"{stage} {seconds:.1f}" for stage, seconds in report.seconds.items() if stage not in ("total", "mask")]
     expected = report.expected
-    table.add_row("seconds", f"{report.seconds['total']:.1f}, foretold {expected.seconds:.0f} ({', '.join(spent)})")
+    mask = f", after {report.seconds['mask']:.1f} for the masks" if "mask" in report.seconds else ""
+    table.add_row(
+        "seconds", f"{report.seconds['total']:.1f}, foretold {expected.seconds:.0f} ({', '.join(spent)}){mask}"
+    )
     if report.peak_memory_bytes is not None:
         table.add_row("peak memory", f"{_mib(report.peak_memory_bytes)}, foretold {_mib(expected.memory_bytes)}")
     for note in report.assumptions:
