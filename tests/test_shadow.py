@@ -61,6 +61,14 @@ def test_each_shadow_goes_to_the_object_that_casts_it():
                 assert own[0] - 15 < cast.min() < cast.max() < own[-1] + 52  # px; the two are farther apart
 
 
+def test_another_thing_that_passes_close_by_is_no_shadow():
+    scene = render("three", **SIZE, frames=40)
+    large = np.where(scene.labels == 3, scene.labels, 0)  # what it passes is not in the mask
+    others = (scene.labels > 0) & (large == 0)
+    found = np.stack(list(with_shadows(zip(scene.images, large, strict=True)))) > 0
+    assert (found & others).sum() < 0.15 * others.sum()
+
+
 def test_deep_pictures_are_seen_alike():
     eight = render("walker", **SIZE, frames=30)
     deep = render("walker", **SIZE, frames=30, bit_depth=16)

@@ -29,7 +29,7 @@ _NEAR_PX = 40  # surroundings that its looks are told from
 _SAMPLES = 1200
 _EVERY_FRAMES = 2
 _W_LOOKS, _W_PLACE = 2.0, 0.15
-_MOST = 255
+_MOST, _MOST_AT_ONCE = 255, 60
 
 
 @dataclass(eq=False)
@@ -94,15 +94,15 @@ class Movers:
         for mover in self._movers.values():
             mover.expect(back, way)
         count, parts, facts, _ = cv2.connectedComponentsWithStats(found.astype(np.uint8), connectivity=8)
+        areas = np.asarray(facts[:, cv2.CC_STAT_AREA])
+        largest = 1 + np.argsort(-areas[1:], kind="stable")[:_MOST_AT_ONCE]
+        covered = {n: np.bincount(parts[mover.hole], minlength=count) for n, mover in self._movers.items()}
         now: dict[int, Hole] = {}
         crossed: set[int] = set()
-        for part in range(1, count):
-            if facts[part, cv2.CC_STAT_AREA] < _LEAST_AREA_PX:
-                continue
-            hole = parts == part
-            claims = self._claims(hole, now)
-            if not claims:
-                claims = [self._new(hole)]
+        for part in largest[areas[largest] >= _LEAST_AREA_PX]:
+            hole = np.asarray(parts == part)
+            overlaps = {n: int(counts[part]) for n, counts in covered.items() if counts[part]}
+            claims = self._claims(overlaps, int(areas[part]), now) or [self._new(hole)]
             if len(claims) == 1 and self._movers[claims[0]].frames < _LATE_FRAMES and claims[0] not in now:
                 claims = [self._known_again(claims[0], hole, sight, now)]
             shares = {claims[0]: hole} if len(claims) == 1 else self._divided(hole, claims, sight)
@@ -113,14 +113,13 @@ class Movers:
         self._settle(now, crossed, sight, way)
         return {n: hole for n, hole in now.items() if self._movers[n].frames > 1 or hole.sum() > _SURE_AREA_PX}
 
-    def _claims(self, hole: Hole, now: Mapping[int, Hole]) -> list[int]:
-        """Those expected in a part of the picture, the largest share first. What is young is taken for a part of it."""
-        found = int(np.count_nonzero(hole))
-        shares = {}
-        for number, mover in self._movers.items():
-            both = int(np.count_nonzero(mover.hole & hole))
-            if both and both >= _OVERLAP * min(mover.area_px, found):
-                shares[number] = both
+    def _claims(self, shares: Mapping[int, int], area_px: int, now: Mapping[int, Hole]) -> list[int]:
+        """Those expected in a part of the picture, the largest share first. What is young is taken for a part of it.
+
+        shares: how much of it each covers, px.
+        """
+        left = {n: both for n, both in shares.items() if n in self._movers}
+        shares = {n: b for n, b in left.items() if b >= _OVERLAP * min(self._movers[n].area_px, area_px)}
         known = sorted(shares, key=lambda n: (-shares[n], n))
         old = [n for n in known if self._movers[n].frames >= _YOUNG_FRAMES]
         stay = old or known[:1]
@@ -148,8 +147,10 @@ class Movers:
         return best
 
     def _new(self, hole: Hole) -> int:
+        """A number for one who was never seen: the next that is free, or that of the one who is gone for longest."""
         in_turn = (*range(self._last, _MOST + 1), *range(self._first, self._last))
-        number: int = next(n for n in in_turn if n not in self._movers)
+        free = [n for n in in_turn if n not in self._movers]
+        number = free[0] if free else max(self._movers, key=lambda n: (self._movers[n].gone_frames, -n))
         self._last = number + 1
         self._movers[number] = _Mover(np.zeros_like(hole))
         return number

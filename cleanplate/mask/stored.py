@@ -191,9 +191,9 @@ def make_masks(
     """The mask pass: the union of all sources over the video, stored in `folder`.
 
     `timestamps`: (pts, duration) of each frame in order of showing. `with_shadow`: what the objects cast joins them.
-    `video`: the frames with their pictures, to go through several times, for those who look at them. `warn` is called with a sentence for each thing that was
-    repaired. Raises `MaskError` for masks that do not fit, cover nothing, or leave nothing to fill from; then
-    nothing is left in the folder.
+    `video`: the frames with their pictures, to go through several times, for those who look at them. `warn` is
+    called with a sentence for each thing that was repaired. Raises `MaskError` for masks that do not fit, cover
+    nothing, or leave nothing to fill from; then nothing is left in the folder.
     """
     for source in sources:
         is_mended = bool(source.hints)  # what is mended may take the place of what it was
