@@ -260,7 +260,7 @@ def test_refusals_come_before_painting(tmp_path, monkeypatch):
         raise AssertionError("painting began")
 
     monkeypatch.setattr("cleanplate.tasks.remove.run", paint)
-    monkeypatch.setattr("cleanplate.tasks.remove.store_masks", paint)
+    monkeypatch.setattr("cleanplate.tasks.remove.mask_pass", paint)
     source = render(tmp_path / "in.mp4", Recipe(pts=(0, 512, 1024)))
     with pytest.raises(UsageError, match="the encoder dvvideo refuses"):
         remove(source, output=tmp_path / "out.avi", box=(10, 10, 20, 20), codec="dvvideo")

@@ -96,7 +96,7 @@ def test_frames_of_several_sizes():
 
 
 def test_unknown_names():
-    with pytest.raises(UsageError, match="no tracker 'magic'; choose one of flow, hold, warp"):
+    with pytest.raises(UsageError, match="no tracker 'magic'; choose one of deaot, flow, hold, sam2, warp"):
         make_tracker("magic")
     with pytest.raises(UsageError, match="tracker 'hold' has no option 'x'; it has none"):
         make_tracker("hold", {"x": 1})
