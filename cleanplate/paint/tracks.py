@@ -14,6 +14,7 @@ import threading
 from collections.abc import Collection
 from concurrent.futures import Executor
 from dataclasses import replace
+from functools import partial
 from hashlib import blake2b
 from typing import Any
 
@@ -37,6 +38,8 @@ from cleanplate.paint.trace import FLOW_STEP_PX, GRID_PX, Tracks
 CLOSE_BAND_PX = 3  # the same where the fill is a painting
 BAND_PX = 7  # beyond the ring: how far flow is spoilt by the fill (patches of 8 at the finest scales)
 CARRY_PX = 16  # of 240: motion is kept this far around the holes, to be carried into them
+PROBE_PAIRS = 8  # each so many'th pair is asked first whether one plane explains it
+PLANAR_SHARE = 0.25  # of those that it must explain before the others are asked too: a vain question costs 2 ms
 CAMERA_GRID_PX = 8  # of 240: the plane is fitted to every 8th flow vector
 
 
@@ -120,13 +123,14 @@ def find_tracks(
     is_planar = np.zeros(len(places), np.bool_)
     local = threading.local()  # DIS keeps buffers: one a thread
 
-    def measure(n: int) -> None:
+    def measure(n: int, may_be_planar: bool) -> None:
         both = masked[n] | masked[n + 1]
         box = bounds(both, max(round(preset.context_px * unit), GRID_PX))
         part = np.s_[box[1] : box[3], box[0] : box[2]]
-        key = _digest(gray[n][part], gray[n + 1][part], both[part], (*box, *places[n, 1:], unit))
+        # All that decides about the motion: with several engines the next piece may not find it kept.
+        key = _digest(gray[n][part], gray[n + 1][part], both[part], (*box, *places[n, 1:], unit, may_be_planar))
         measured = memory.take(key)
-        if measured is None and preset.looks == 1:
+        if measured is None and may_be_planar:
             near = bounds(both, round(CARRY_PX * unit))
             measured = _planar(gray[n][part], gray[n + 1][part], both[part], box, near, places[n])
         if measured is None:
@@ -147,7 +151,10 @@ def find_tracks(
         start, stop = places[n, 0], places[n, 0] + measured[0].size
         flow[start:stop], known[start // 2 : stop // 2], planes[n], is_planar[n] = measured
 
-    list(pool.map(measure, pairs))
+    tried = set(pairs[::PROBE_PAIRS]) if preset.looks == 1 else set()
+    list(pool.map(partial(measure, may_be_planar=True), tried))
+    is_worth_it = len(tried) and is_planar[list(tried)].mean() >= PLANAR_SHARE
+    list(pool.map(partial(measure, may_be_planar=bool(is_worth_it)), (n for n in pairs if n not in tried)))
     if preset.is_carried:
         free = np.array([n for n in pairs if not is_planar[n]])
         flows[1] = flow
