@@ -10,7 +10,8 @@ torch = pytest.importorskip("torch", reason="torch is not installed (extra 'neur
 from drawn_weights import drawn, store  # noqa: E402
 from test_track_bench import ours  # noqa: E402
 
-from cleanplate.base.errors import FailedError, MissingWeightsError, UsageError  # noqa: E402 - torch may be missing
+from cleanplate import remove  # noqa: E402 - torch may be missing
+from cleanplate.base.errors import FailedError, MissingWeightsError, UsageError  # noqa: E402
 from cleanplate.base.types import Clip, Prompt  # noqa: E402
 from cleanplate.bench.track.run import bench_track  # noqa: E402
 from cleanplate.mask.tracker import make_tracker, track  # noqa: E402
@@ -167,3 +168,8 @@ def test_the_bench_of_trackers_takes_options(known_weights, tmp_path):
         bench_track(data, **asked, options={"flow": {}})
     with pytest.raises(UsageError, match="tracker 'warp' has no option 'flows'"):
         bench_track(data, **asked, options={"warp": {"flows": "raft"}})
+
+
+def test_a_job_chooses_its_estimator(tmp_path):
+    with pytest.raises(UsageError, match="no flow estimator 'magic'; choose one of dis, raft"):
+        remove("in.mp4", box=(0, 0, 8, 8), output=tmp_path / "out.mp4", flow="magic")

@@ -36,6 +36,7 @@ def preview(
     engine: str = "flowfill",
     quality: str | None = None,
     invent: str | None = None,
+    flow: str | None = None,
     options: Mapping[str, Any] | None = None,
     device: str = "auto",
     grow_px: int = 4,
@@ -57,7 +58,7 @@ def preview(
     if not 1 <= count <= 64:
         raise UsageError(f"{count} frames were asked for; a sheet holds 1 to 64")
     spec = engine_spec(engine)
-    chosen_options = with_choices(options, quality=quality, invent=invent)
+    chosen_options = with_choices(options, quality=quality, invent=invent, flow=flow)
     engine_options(engine, chosen_options)
     feather_px = feather_for(feather_px, grow_px)
     check_grow(grow_px, feather_px)

@@ -36,6 +36,7 @@ def remove(
     engine: str = "flowfill",
     quality: str | None = None,
     invent: str | None = None,
+    flow: str | None = None,
     options: Mapping[str, Any] | None = None,
     device: str = "auto",
     grow_px: int = 4,
@@ -64,7 +65,7 @@ def remove(
     marks: what to remove, mask="mask.png", box=(x0, y0, x1, y1), click=(x, y) and more: see `Marks`. strict: give up if
     what is followed is lost for a while, where else that is a warning.
     quality: "fast", "balanced" or "best"; invent: "smooth" or "exemplar", what is painted where no frame shows what is
-    there; for engines with these options; None = theirs.
+    there; flow: "dis" or "raft", how motion is found; for engines with these options; None = theirs.
     device: where networks run, "auto", "cpu", "cuda", "cuda:N" or "mps".
     grow_px, feather_px: how far the hole is grown, and how much of that is blended (None: 2, or grow_px if smaller).
     start, stop: when to work, like "00:03.5", from the first frame on; frames outside pass through as they are.
@@ -84,7 +85,7 @@ def remove(
         masks=None,
         output=output,
         engine=engine,
-        options=with_choices(options, quality=quality, invent=invent),
+        options=with_choices(options, quality=quality, invent=invent, flow=flow),
         device=device,
         grow_px=grow_px,
         feather_px=feather_for(feather_px, grow_px),

@@ -43,6 +43,15 @@ Invent = Annotated[
         show_default="smooth",
     ),
 ]
+Flow = Annotated[
+    str | None,
+    typer.Option(
+        "--flow",
+        help="Of flowfill, how motion is found: dis, or raft (weights needed).",
+        rich_help_panel=_PAINT,
+        show_default="dis",
+    ),
+]
 Device = Annotated[
     str,
     typer.Option("--device", help="Where networks run: auto, cpu, cuda, cuda:N or mps.", rich_help_panel=_PAINT),

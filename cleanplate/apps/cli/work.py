@@ -31,6 +31,7 @@ def remove(
     engine: flags.Engine = "flowfill",
     quality: flags.Quality = None,
     invent: flags.Invent = None,
+    flow: flags.Flow = None,
     engine_options: flags.EngineOptions = None,
     device: flags.Device = "auto",
     reference: flags.References = None,
@@ -62,6 +63,7 @@ def remove(
             engine=engine,
             quality=quality,
             invent=invent,
+            flow=flow,
             options=flags.parse_options(engine_options, engine_class(engine).Options),
             device=device,
             grow_px=grow,
@@ -95,6 +97,7 @@ def fill(
     engine: flags.Engine = "flowfill",
     quality: flags.Quality = None,
     invent: flags.Invent = None,
+    flow: flags.Flow = None,
     engine_options: flags.EngineOptions = None,
     device: flags.Device = "auto",
     reference: flags.References = None,
@@ -123,7 +126,7 @@ def fill(
         output=output,
         engine=engine,
         options=with_choices(
-            flags.parse_options(engine_options, engine_class(engine).Options), quality=quality, invent=invent
+            flags.parse_options(engine_options, engine_class(engine).Options), quality=quality, invent=invent, flow=flow
         ),
         device=device,
         grow_px=grow,
