@@ -158,6 +158,16 @@ def test_a_fix_changes_what_follows_up_to_the_next_mark_and_nothing_else(place, 
     assert labels_of(tmp_path / "new")[2].any()
 
 
+def test_a_fix_may_be_saved_in_colours(place, tmp_path):
+    masks = tmp_path / "masks"
+    shutil.copytree(place.masks, masks)
+    other = np.zeros((120, 216), np.uint8)
+    other[50:80, 90:130] = 1
+    cv2.imwrite(str(masks / "000016.png"), np.uint8([(0, 0, 0), (90, 255, 0)])[other])
+    cleanplate.make_masks(place.video, fix=masks / "000016.png", output=masks)
+    assert np.array_equal(labels_of(masks)[16], other)
+
+
 def test_a_fix_can_say_that_the_object_is_gone(place, tmp_path, monkeypatch):
     watched = Watched(monkeypatch)
     summary, _ = cleanplate.make_masks(

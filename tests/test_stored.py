@@ -319,9 +319,10 @@ def test_pictures_that_do_not_fit(tmp_path):
     write_png(folder / "000000.png", blob(32, 24), "palette")
     with pytest.raises(MaskError, match="not a palette PNG of 64x48"):
         StoredMasks(folder).labels(0)
-    write_png(folder / "000000.png", blob(), "gray")
+    two = write(tmp_path / "two", [np.maximum(blob(), 2 * np.eye(48, 64, dtype=np.uint8))])
+    write_png(two / "000000.png", blob(), "gray")  # of one object it would do: which of two is it?
     with pytest.raises(MaskError, match="not a palette PNG of 64x48"):
-        StoredMasks(folder).labels(0)
+        StoredMasks(two).labels(0)
     (folder / "000000.png").unlink()
     with pytest.raises(MaskError, match="cannot be read"):
         StoredMasks(folder).labels(0)

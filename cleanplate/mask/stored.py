@@ -31,7 +31,7 @@ from cleanplate.mask.stored_format import (
     LabelSpan,
     read_index,
 )
-from cleanplate.mask.stored_pictures import read_picture
+from cleanplate.mask.stored_pictures import Picture, read_picture
 from cleanplate.mask.stored_writer import WORK_PREFIX, LabelWriter
 
 _CACHED_SPANS = 8
@@ -139,15 +139,21 @@ class StoredMasks:
             path = self.folder / span.file
             if path.resolve().parent != self.folder.resolve():
                 raise MaskError(f"'{path}' is a link to another folder; put the picture itself there")
-            picture = read_picture(path)
-            if picture.labels is None or picture.labels.shape != (self.height_px, self.width_px):
+            drawn = self._labels_of(read_picture(path))
+            if drawn is None or drawn.shape != (self.height_px, self.width_px):
                 raise MaskError(
                     f"'{path}' is not a palette PNG of {self.width_px}x{self.height_px}; "
                     "save it as an indexed PNG of that size"
                 )
-            labels = picture.labels
+            labels = drawn
         labels.flags.writeable = False
         return labels
+
+    def _labels_of(self, picture: Picture) -> Labels | None:
+        """Programs for pictures may save the colours they show, not the indices: with one object bright means that."""
+        if picture.levels is None or len(self.objects) != 1:
+            return picture.labels
+        return np.where(picture.levels > np.iinfo(picture.levels.dtype).max // 2, self.objects[0], 0).astype(np.uint8)
 
     def _span_at(self, pts: int) -> int:
         n = bisect_right(self._times, pts) - 1
