@@ -38,8 +38,9 @@ _MARGIN_PX = 15  # the background's motion is taken outside the objects and this
 _SEARCH_PX = 24  # a lost object is looked for so much farther away each frame
 _LOST_SHARE, _FOUND_SHARE = 0.12, 0.15  # of its usual area: under it an object is lost, over it found again
 _LOST_LOOKS = 0.05  # mean score of its looks: under it an object is lost; of 713 tracked frames of DAVIS one is
+_FOUND_LOOKS = 0.6  # of the mean score it used to have: under it something else is taken for a lost object
 _PART_SHARE = 0.1  # of its usual area: so large a part away from where it was expected still belongs to it
-_AREA_DECAY = 0.9
+_DECAY = 0.9  # a frame, of running means
 _SAMPLES = 4000
 
 
@@ -51,6 +52,8 @@ class _Object:
     looks: Appearance = field(default_factory=Appearance)
     area_px: float = 0.0
     "a running mean, at working size; frozen while lost"
+    usual_looks: float = 0.5
+    "a running mean of the score of its looks"
     lost_frames: int = 0
     last_seen: Hole | None = None
     "where it was when it was lost"
@@ -170,17 +173,21 @@ class FlowTracker(Tracker):
         expected = one.soft > 0.5
         found = _parts(degree > 0.5, None if one.lost_frames else expected, _PART_SHARE * one.area_px)
         area_px = float(found.sum())
-        least_px = max((_FOUND_SHARE if one.lost_frames else _LOST_SHARE) * one.area_px, 1)
-        if area_px < least_px or _mean_looks(one, found, sight) < _LOST_LOOKS:
+        looks = _mean_looks(one, found, sight)
+        least_px, least_looks = _LOST_SHARE * one.area_px, _LOST_LOOKS
+        if one.lost_frames:
+            least_px, least_looks = _FOUND_SHARE * one.area_px, max(_FOUND_LOOKS * one.usual_looks, _LOST_LOOKS)
+        if area_px < max(least_px, 1) or looks < least_looks:
             if not one.lost_frames:
                 one.last_seen = expected
             one.lost_frames += 1
             one.soft, one.confidence = np.zeros_like(degree), 0.0
             return False
         one.lost_frames = 0
+        one.usual_looks = _DECAY * one.usual_looks + (1 - _DECAY) * looks
         one.soft = np.where(found, degree, np.minimum(degree, np.float32(0.4)))
         one.confidence = float(degree[found].mean()) * min(area_px / max(one.area_px, 1), 1.0)
-        one.area_px = _AREA_DECAY * one.area_px + (1 - _AREA_DECAY) * area_px
+        one.area_px = _DECAY * one.area_px + (1 - _DECAY) * area_px
         self._learn(one, sight)
         return True
 
