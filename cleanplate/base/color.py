@@ -5,8 +5,12 @@ its true positions and reduced by a box one chroma step wide around them (ITU-T 
 numba is allowed in this one file of `base`: decode and paste must share the arithmetic, sample by sample.
 """
 
+# the kernels' types stand in the signatures that numba compiles them for: no annotations, neither for ruff nor for mypy
+# ruff: noqa: ANN001, ANN202
+
 from __future__ import annotations
 
+from functools import cache, lru_cache
 from typing import Any
 
 import numba as nb
@@ -20,6 +24,8 @@ from cleanplate.base.types import Box, Image, PlaneLayout, Planes
 _KR_KB = {4: (0.30, 0.11), 5: (0.299, 0.114), 6: (0.299, 0.114), 7: (0.212, 0.087), 9: (0.2627, 0.0593)}
 _KR_KB[10] = _KR_KB[9]
 _BT709 = (0.2126, 0.0722)
+_TAPS_KEPT = 64
+"the last boxes' places of samples, which stay while a hole stays; nothing writes to them"
 
 
 def luma_weights(matrix: int) -> tuple[float, float, float]:
@@ -37,6 +43,7 @@ def _range(layout: PlaneLayout) -> tuple[float, float, float, float]:
     return 16 * unit, 219 * unit, 128 * unit, 224 * unit
 
 
+@lru_cache(_TAPS_KEPT)
 def _taps_up(
     start: int, stop: int, step: int, site: float, count: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
@@ -46,6 +53,7 @@ def _taps_up(
     return first, (place - first).astype(np.float32)
 
 
+@lru_cache(_TAPS_KEPT)
 def _taps_down(
     first: int, last: int, step: int, site: float, start: int, stop: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
@@ -111,7 +119,7 @@ def to_rgb(planes: Planes, box_xyxy: Box) -> Image:
         )
         xi, xw = _taps_up(x0, x1, layout.step_x, layout.site_x, blue.shape[1])
         yi, yw = _taps_up(y0, y1, layout.step_y, layout.site_y, blue.shape[0])
-        _yuv_to_rgb(luma[y0:y1, x0:x1], blue, red, xi, xw, yi, yw, gains, out)
+        _up_kernel(out.dtype)(luma[y0:y1, x0:x1], blue, red, xi, xw, yi, yw, gains, out)
         return out
     black, span, _, _ = _range(layout) if layout.model == "gray" else (0.0, float(top), 0.0, 0.0)
     for channel in range(3):
@@ -166,27 +174,40 @@ def from_rgb(
         ],
         np.float32,
     )
-    _rgb_to_yuv(image, xi, xw, yi, yw, gains, luma, blue, red)
+    _down_kernel(luma.dtype)(image, xi, xw, yi, yw, gains, luma, blue, red)
     return luma, blue, red
 
 
+def compile_kernels(bit_depth: int) -> None:
+    """Have all compiled, or loaded, that pictures of that depth need: a second the first time."""
+    dtype = np.dtype(np.uint8 if bit_depth == 8 else np.uint16)
+    _up_kernel(dtype)
+    _down_kernel(dtype)
+
+
+# Compiled for one kind of arrays each, whatever their strides, and for the depth that is asked for.
 def _read_only(kind: nb.types.Type, dimensions: int) -> nb.types.Array:
     return nb.types.Array(kind, dimensions, "A", readonly=True)
 
 
 _INDEX, _WEIGHT, _WEIGHTS = _read_only(nb.int64, 1), _read_only(nb.float32, 1), _read_only(nb.float32, 2)
-_UP = [
-    nb.void(*[_read_only(kind, 2)] * 3, _INDEX, _WEIGHT, _INDEX, _WEIGHT, _WEIGHT, kind[:, :, ::1])
-    for kind in (nb.uint8, nb.uint16)
-]
-_DOWN = [
-    nb.void(_read_only(rgb, 3), _INDEX, _WEIGHTS, _INDEX, _WEIGHTS, _WEIGHT, *[native[:, ::1]] * 3)
-    for rgb, native in ((nb.uint8, nb.uint8), (nb.uint16, nb.uint16))
-]
 
 
-@nb.njit(_UP, cache=True, nogil=True)
-def _yuv_to_rgb(luma, blue, red, xi, xw, yi, yw, gains, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+@cache
+def _up_kernel(dtype: np.dtype[Any]) -> Any:
+    kind = nb.from_dtype(dtype)
+    taps = _INDEX, _WEIGHT, _INDEX, _WEIGHT, _WEIGHT
+    return nb.njit(nb.void(*[_read_only(kind, 2)] * 3, *taps, kind[:, :, ::1]), cache=True, nogil=True)(_yuv_to_rgb)
+
+
+@cache
+def _down_kernel(dtype: np.dtype[Any]) -> Any:
+    kind = nb.from_dtype(dtype)
+    taps = _INDEX, _WEIGHTS, _INDEX, _WEIGHTS, _WEIGHT
+    return nb.njit(nb.void(_read_only(kind, 3), *taps, *[kind[:, ::1]] * 3), cache=True, nogil=True)(_rgb_to_yuv)
+
+
+def _yuv_to_rgb(luma, blue, red, xi, xw, yi, yw, gains, out):  # type: ignore[no-untyped-def]
     height, width = luma.shape
     columns = blue.shape[1]
     last_row, last_column = blue.shape[0] - 1, columns - 1
@@ -213,8 +234,7 @@ def _yuv_to_rgb(luma, blue, red, xi, xw, yi, yw, gains, out):  # type: ignore[no
             out[y, x, 2] = min(max(base + from_blue * cb, none), white) + half
 
 
-@nb.njit(_DOWN, cache=True, nogil=True)
-def _rgb_to_yuv(image, xi, xw, yi, yw, gains, luma, blue, red):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _rgb_to_yuv(image, xi, xw, yi, yw, gains, luma, blue, red):  # type: ignore[no-untyped-def]
     height, width = luma.shape
     kr, kg, kb, level, black, to_blue, to_red, zero, top = gains
     half = np.float32(0.5)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from cleanplate.base.errors import UsageError
 from cleanplate.base.extras import require
+
+_Found = TypeVar("_Found")
 
 DEVICES = "auto, cpu, cuda, cuda:N or mps"
 
@@ -25,10 +28,7 @@ def choose_device(asked: str) -> tuple[str, str | None]:
     has_mps = torch.backends.mps.is_available()
     if asked == "auto":
         if cards:
-            return (
-                "cuda:0",
-                f"the device is cuda:0 ({torch.cuda.get_device_name(0)}), the first of {cards} CUDA devices",
-            )
+            return "cuda:0", f"the device is {_with_card(0)}, the first of {cards} CUDA devices"
         if has_mps:
             return "mps", "the device is mps, as there is no CUDA device"
         return "cpu", "the device is cpu, as there is no CUDA or MPS device"
@@ -41,6 +41,17 @@ def choose_device(asked: str) -> tuple[str, str | None]:
         here = f"cuda:0 to cuda:{cards - 1}" if cards else "none (or torch was installed without CUDA)"
         raise UsageError(f"--device is {asked}, but the CUDA devices here are: {here}; give another, auto or cpu")
     return f"cuda:{number}", None
+
+
+def device_name(asked: str) -> str:
+    """The device that is meant, a card by its own name too: `cuda:0 (NVIDIA H200)`. Raises as `choose_device` does."""
+    kind, _, number = choose_device(asked)[0].partition(":")
+    return _with_card(int(number)) if kind == "cuda" else kind
+
+
+def _with_card(number: int) -> str:
+    torch: Any = require("torch", "neural")
+    return f"cuda:{number} ({torch.cuda.get_device_name(number)})"
 
 
 def check_device(asked: str) -> None:
@@ -56,3 +67,21 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or (
         isinstance(error, RuntimeError) and ("can't allocate memory" in said or "out of memory" in said)
     )
+
+
+def with_less(work: Callable[[int], _Found], at_once: int, least: int) -> _Found:
+    """What `work` returns when told to take `at_once` numbers at a time, or half as many after running out of memory.
+
+    Raises what torch raised where not even `least` at a time will do.
+    """
+    while True:
+        try:
+            return work(at_once)
+        except RuntimeError as error:  # also torch.OutOfMemoryError
+            if not is_out_of_memory(error) or at_once <= least:
+                raise
+        # Outside the handler, which holds on to what the failed try had made.
+        torch: Any = require("torch", "neural")
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        at_once = max(at_once // 2, least)

@@ -22,6 +22,11 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def is_right(path: Path, sha256: str | None, size_bytes: int | None) -> bool:
+    """Whether there is a file of that sum and size; None = not known, and right whatever it is."""
+    return path.is_file() and size_bytes in (None, path.stat().st_size) and sha256 in (None, sha256_of(path))
+
+
 def download(address: str, path: Path, *, sha256: str, size_bytes: int) -> str | None:
     """Download to `path`, through a `.part` file that a later call goes on from. Returns why not; None = it is there.
 
@@ -33,7 +38,7 @@ def download(address: str, path: Path, *, sha256: str, size_bytes: int) -> str |
         path.parent.mkdir(parents=True, exist_ok=True)
         for _ in range(ATTEMPTS):
             held = part.stat().st_size if part.is_file() else 0
-            if held >= size_bytes and not _is_right(part, sha256, size_bytes):
+            if held >= size_bytes and not is_right(part, sha256, size_bytes):
                 part.unlink()  # whole, but wrong: start over
                 held = 0
             if held < size_bytes:
@@ -47,7 +52,7 @@ def download(address: str, path: Path, *, sha256: str, size_bytes: int) -> str |
                     if isinstance(error, urllib.error.HTTPError) and error.code == 416:
                         part.unlink(missing_ok=True)
                     continue
-            if _is_right(part, sha256, size_bytes):
+            if is_right(part, sha256, size_bytes):
                 part.replace(path)  # atomic: nobody sees half a file under this name
                 return None
             if part.stat().st_size >= size_bytes:
@@ -61,10 +66,6 @@ def download(address: str, path: Path, *, sha256: str, size_bytes: int) -> str |
     except _RefusedError as error:
         why = str(error)
     return why
-
-
-def _is_right(path: Path, sha256: str, size_bytes: int) -> bool:
-    return path.is_file() and path.stat().st_size == size_bytes and sha256_of(path) == sha256
 
 
 class _RefusedError(Exception):

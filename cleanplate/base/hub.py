@@ -1,4 +1,4 @@
-"""Networks that are handed out as folders of two files on a public hub, and where such a folder may lie here.
+"""Networks that are handed out as folders of a few files on a public hub, and where such a folder may lie here.
 
 `find_folder("sam2.1-hiera-tiny")` looks for a folder of that name where `CLEANPLATE_WEIGHTS` points, then in the cache.
 What is not here is fetched by the library that runs the network, which checks what it receives.
@@ -6,14 +6,17 @@ What is not here is fetched by the library that runs the network, which checks w
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from cleanplate.base.errors import MissingWeightsError, UsageError
-from cleanplate.base.weights import cache_folder
+from cleanplate.base.precision import MixedOptions
+from cleanplate.base.table import choose
+from cleanplate.base.weights import cache_folder, folders
 
-FILES = ("config.json", "model.safetensors")
+SAM, SAM2, GROUNDING_DINO = ("sam-",), ("sam2-", "sam2.1-"), ("grounding-dino-",)
+"what names of models begin with, by what they are"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +26,7 @@ class HubSpec:
     repository: str
     megabytes: int
     summary: str
+    files: tuple[str, ...] = ("config.json", "model.safetensors")
     licence: str = "Apache-2.0"
     "SPDX name"
 
@@ -37,37 +41,55 @@ HUB: dict[str, HubSpec] = {
             megabytes=megabytes,
             summary=f"SAM {release.removeprefix('sam')}, {size}: pictures and video",
         )
-        for release in ("sam2", "sam2.1")
+        for release in (one.removesuffix("-") for one in SAM2)
         for size, megabytes in (("tiny", 156), ("small", 184), ("base-plus", 323), ("large", 898))
+    },
+    **{
+        f"grounding-dino-{size}": HubSpec(
+            repository=f"IDEA-Research/grounding-dino-{size}",
+            megabytes=megabytes,
+            summary=f"Grounding DINO, {size}: finds what words name",
+            files=("config.json", "model.safetensors", "tokenizer.json"),
+        )
+        for size, megabytes in (("tiny", 690), ("base", 933))
     },
 }
 
 
+def models_of(releases: tuple[str, ...]) -> tuple[str, ...]:
+    """The table's rows whose names begin with one of these."""
+    return tuple(name for name in HUB if name.startswith(releases))
+
+
 def hub_spec(name: str) -> HubSpec:
     """The table's row of that name. Raises `UsageError` naming those there are."""
-    if name not in HUB:
-        raise UsageError(f"there is no model '{name}'; choose one of {', '.join(HUB)}")
-    return HUB[name]
+    return choose(HUB, name, "model")
 
 
 def check_release(name: str, releases: tuple[str, ...]) -> None:
     """Raise `UsageError` for a model that is not in the table, or whose name begins with none of these."""
     hub_spec(name)
-    if not name.startswith(releases):
-        fitting = ", ".join(one for one in HUB if one.startswith(releases))
-        raise UsageError(f"the model '{name}' does not fit here; choose one of {fitting}")
+    if name not in models_of(releases):
+        raise UsageError(f"the model '{name}' does not fit here; choose one of {', '.join(models_of(releases))}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelOptions(MixedOptions):
+    """The knobs of everything that runs one of these models."""
+
+    model: str
+    releases: ClassVar[tuple[str, ...]]
+    "what the names of those that fit begin with"
+
+    def __post_init__(self) -> None:
+        check_release(self.model, self.releases)
+        super().__post_init__()
 
 
 def find_folder(name: str) -> Path | None:
-    """The folder of a model on this machine that holds both files, or None."""
-    own = os.environ.get("CLEANPLATE_WEIGHTS")
-    places = [Path(own) / name] if own else []
-    return next((p for p in (*places, cache_folder() / name) if all((p / file).is_file() for file in FILES)), None)
-
-
-def is_offline() -> bool:
-    """Whether the environment's `CLEANPLATE_OFFLINE` forbids downloads."""
-    return os.environ.get("CLEANPLATE_OFFLINE", "") not in ("", "0")
+    """The folder of a model on this machine that holds all its files, or None."""
+    places, files = [folder / name for folder in folders()], HUB[name].files
+    return next((place for place in places if all((place / file).is_file() for file in files)), None)
 
 
 def missing_model(name: str, why: str) -> MissingWeightsError:
@@ -75,6 +97,6 @@ def missing_model(name: str, why: str) -> MissingWeightsError:
     spec = HUB[name]
     return MissingWeightsError(
         f"the model '{name}' ({spec.megabytes} MB, {spec.licence}) is not on this machine and {why}; fetch "
-        f"{' and '.join(FILES)} of {spec.repository} by other means and put them into {cache_folder() / name}, or "
+        f"{' and '.join(spec.files)} of {spec.repository} by other means and put them into {cache_folder() / name}, or "
         f"into a folder '{name}' where CLEANPLATE_WEIGHTS points"
     )

@@ -51,7 +51,8 @@ class Untouched:
             self.samples += old.size - may_count
             if old is new:
                 continue
-            differs = np.greater(old != new, may)
+            differs = old != new
+            np.greater(differs, may, out=differs)
             if not differs.any():
                 continue
             self.changed += int(np.count_nonzero(differs))

@@ -87,7 +87,7 @@ class Report:
     verified: str | None
     "what decoding the written file again showed; None where that was not asked for"
     assumptions: list[str]
-    "what the file does not say and was assumed"
+    "what the file does not say and was assumed; and what networks were run on, where that was left to us"
     warnings: list[str]
 
     def to_json(self) -> str:

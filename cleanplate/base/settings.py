@@ -18,13 +18,13 @@ MEMORY_DEFAULT_BYTES = 2 * 1024**3
 _UNITS = {"": 1024**2, "m": 1024**2, "g": 1024**3}
 
 
-def parse_memory(text: str | None) -> int | None:
+def parse_memory(text: str | None, flag: str = "--memory") -> int | None:
     """Bytes from `2G`, `1500M` or plain MiB; None from None. Raises `UsageError` for anything else."""
     if text is None:
         return None
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([mg]?)(?:i?b)?", text.strip().lower(), re.ASCII)
     if found is None:
-        raise UsageError(f"--memory is '{text}', which is no amount of memory; write it like 2G or 1500M")
+        raise UsageError(f"{flag} is '{text}', which is no amount of memory; write it like 2G or 1500M")
     return int(float(found[1]) * _UNITS[found[2]])
 
 

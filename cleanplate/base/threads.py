@@ -54,7 +54,7 @@ def prefetch(items: Iterable[T], length: int, name: str) -> Generator[T]:
         while (item := waiting.get()) is not _END:
             if isinstance(item, _Raised):
                 raise item.error
-            yield item  # type: ignore[misc]
+            yield item  # type: ignore[misc]  # neither marker
     finally:
         stop.set()
         _wait_for(done, thread)
@@ -103,7 +103,7 @@ class Sink(Generic[T]):
             while (item := self._waiting.get()) is not _END:
                 if self._error is None and not self._drop:
                     try:
-                        self._consume(item)  # type: ignore[arg-type]
+                        self._consume(item)  # type: ignore[arg-type]  # not the end
                     except BaseException as error:
                         self._error = error
         finally:
@@ -162,7 +162,7 @@ class Call(Generic[T]):
         self._thread.join()
         if isinstance(self._result, _Raised):
             raise self._result.error
-        return self._result  # type: ignore[return-value]
+        return self._result  # type: ignore[return-value]  # set before `_done`
 
 
 def leave(calls: Iterable[Call[T]]) -> None:

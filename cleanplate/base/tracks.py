@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from array import array
+from collections.abc import Iterable
 from dataclasses import dataclass
+from math import isnan, nan
+
+from cleanplate.base.when import Span
 
 
 @dataclass(frozen=True, kw_only=True)
 class Marked:
-    """Where a person said what the object is."""
+    """Where it was said what the object is."""
 
     frame: int
     said: str
-    "as it was typed, e.g. click 320,180@3.5"
+    "as it was typed, e.g. click 320,180@3.5; or the words by which it was found, and how surely"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,10 +60,21 @@ class Track:
     def found_frames(self) -> int:
         return sum(bool(share) for share in self.confidence)
 
-    def sentences(self) -> list[str]:
-        """One about each stretch in which it was lost."""
+    def sentences(self, within: Span | None = None) -> list[str]:
+        """One about each stretch in which it was lost; `within`: that has a part in this time."""
         return [
             f"{self.title} is lost from {span.start_s:.2f} s to {span.stop_s:.2f} s (frames {span.first} to "
             f"{span.stop - 1}); if it can be seen there, mark it once more, or mend a mask and give it with --fix"
             for span in self.lost
+            if within is None or within.meets(span.start_s, span.stop_s)
         ]
+
+
+def not_looked_for(frames: int) -> array[float]:
+    """An object's confidence in each of so many frames, before it is looked for in any."""
+    return array("f", [nan]) * frames
+
+
+def shares_of(confidence: Iterable[float]) -> tuple[float | None, ...]:
+    """Confidences as a track has them; nan = not looked for."""
+    return tuple(None if isnan(share) else round(share, 2) for share in confidence)

@@ -171,7 +171,6 @@ class Prompt:
     points_xy: tuple[tuple[float, float], ...] = ()
     point_is_in: tuple[bool, ...] = ()
     box_xyxy: Box | None = None
-    words: str | None = None
     hole: Hole | None = None
 
 
@@ -196,6 +195,8 @@ class Reference:
     planes: NDArray[np.float64]  # (T, 3, 3): points of each of the clip's frames, px of its crop, to this image's; a
     # guess, good to a few px
     needed: NDArray[np.bool_]  # (T,): where it shows something that no frame nearby does
+    front: Hole | None = None
+    "(h, w): what lies in front of the rest and moves by itself; None = nothing is known to"
     is_painted: bool = False
     "its hole is filled by invention: what is copied from there is invented as well, and only where nothing is seen"
     is_trusted: bool = False

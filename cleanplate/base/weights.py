@@ -12,7 +12,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from cleanplate.base.download import download, sha256_of
+from cleanplate.base.download import download, is_right, sha256_of
 from cleanplate.base.errors import MissingWeightsError, UsageError
 
 
@@ -33,7 +33,7 @@ class WeightSpec:
     summary: str
 
     def size(self) -> str:
-        """For people: `317 kB`, or that it is not known."""
+        """For people: `0.317 MB`, or that it is not known."""
         return "size not known" if self.bytes is None else f"{self.bytes / 1e6:.3g} MB"
 
 
@@ -170,6 +170,17 @@ def cache_folder() -> Path:
     return user_cache_path("cleanplate", appauthor=False) / "weights"
 
 
+def folders() -> list[Path]:
+    """Where weights may lie on this machine, first the folder that `CLEANPLATE_WEIGHTS` names."""
+    own = os.environ.get("CLEANPLATE_WEIGHTS")
+    return [*([Path(own)] if own else []), cache_folder()]
+
+
+def is_offline() -> bool:
+    """Whether the environment's `CLEANPLATE_OFFLINE` forbids downloads."""
+    return os.environ.get("CLEANPLATE_OFFLINE", "") not in ("", "0")
+
+
 def locate(name: str, *, accept_licences: Collection[str] = (), offline: bool | None = None) -> Path:
     """The file of these weights, its sha256 checked where it is known.
 
@@ -181,16 +192,16 @@ def locate(name: str, *, accept_licences: Collection[str] = (), offline: bool | 
     """
     spec = weight_spec(name)
     if (own := os.environ.get("CLEANPLATE_WEIGHTS")) and (path := Path(own) / spec.file).is_file():
-        if not _is_right(path, spec):
+        if not is_right(path, spec.sha256, spec.bytes):
             raise MissingWeightsError(
                 f"{path} is not the file the weights '{name}' need (sha256 {spec.sha256}); "
                 f"replace it with {spec.address} or remove it"
             )
         return path
     path = cache_folder() / spec.file
-    if _is_right(path, spec):
+    if is_right(path, spec.sha256, spec.bytes):
         return path
-    if offline if offline is not None else os.environ.get("CLEANPLATE_OFFLINE", "") not in ("", "0"):
+    if is_offline() if offline is None else offline:
         raise _missing(name, path, "downloads are switched off")
     if not spec.is_commercial_ok and spec.licence not in accept_licences:
         raise UsageError(
@@ -206,12 +217,10 @@ def locate(name: str, *, accept_licences: Collection[str] = (), offline: bool | 
     return path
 
 
-def is_here(name: str) -> bool:
-    """Whether there is a file under the name of these weights, right or not."""
-    own = os.environ.get("CLEANPLATE_WEIGHTS")
-    return any(
-        (folder / weight_spec(name).file).is_file() for folder in ([Path(own)] if own else []) + [cache_folder()]
-    )
+def find_file(name: str) -> Path | None:
+    """The file under the name of these weights on this machine, right or not, or None."""
+    places = [folder / weight_spec(name).file for folder in folders()]
+    return next((place for place in places if place.is_file()), None)
 
 
 def check(name: str) -> tuple[Path, str]:
@@ -228,9 +237,3 @@ def _missing(name: str, path: Path, why: str) -> MissingWeightsError:
         f"fetch {spec.file} from {spec.address} by other means and put it at {path}, "
         f"or in a folder that CLEANPLATE_WEIGHTS names{checksum}"
     )
-
-
-def _is_right(path: Path, spec: WeightSpec) -> bool:
-    if not path.is_file() or spec.bytes not in (None, path.stat().st_size):
-        return False
-    return spec.sha256 in (None, sha256_of(path))

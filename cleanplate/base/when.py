@@ -39,6 +39,10 @@ class Span:
     def __contains__(self, time: Fraction) -> bool:
         return (self.start is None or self.start <= time) and (self.stop is None or time < self.stop)
 
+    def meets(self, start_s: float, stop_s: float) -> bool:
+        """Whether a part of that half-open stretch lies within; compared as rounded as the stretch is."""
+        return (self.start is None or stop_s > float(self.start)) and (self.stop is None or start_s < float(self.stop))
+
     def __str__(self) -> str:
         return f"{time_text(self.start)}-{time_text(self.stop)}"
 

@@ -229,5 +229,5 @@ class FileReader(VideoReader):
 def _captions(picture: VideoFrame) -> bytes:
     # `picture.side_data` would keep the container in the picture and the picture in the container: a cycle that holds
     # the decoder's memory until a full collection, and so memory that grows with the length of the video.
-    data: Any = SideDataContainer(picture).get(SideDataType.A53_CC)  # type: ignore[call-arg]  # PyAV
+    data: Any = SideDataContainer(picture).get(SideDataType.A53_CC)  # type: ignore[call-arg]  # PyAV's stub
     return b"" if data is None else bytes(data)

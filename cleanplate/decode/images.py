@@ -69,17 +69,10 @@ class ImageReader(VideoReader):
             yield Frame(index=index, pts=index, duration=1, native=self._read(index))
 
     def _check_headers(self) -> None:
-        """Whether all are whole and alike, before hours of work: OpenCV reads half a JPEG without a word."""
+        """Whether all are whole and alike, before hours of work."""
         first = None
         for path in self._paths:
-            size = picture_size(path)
-            if size is None:
-                raise MediaError(f"the image '{path}' is cut short or not an image; write it anew or take it out")
-            if not 0 < size[0] * size[1] <= MAX_PIXELS:
-                raise MediaError(
-                    f"the image '{path}' says it is {size[0]}x{size[1]}, more than the {MAX_PIXELS // 2**20} million "
-                    "pixels that are read; make it smaller first"
-                )
+            size = _checked_size(path)
             first = first or size
             if sorted(size) != sorted(first):  # turned by its EXIF data, or not
                 raise MediaError(
@@ -88,11 +81,31 @@ class ImageReader(VideoReader):
                 )
 
     def _read(self, index: int) -> Planes:
-        return read_image(self._paths[index])
+        return _read(self._paths[index])
 
 
 def read_image(path: Path) -> Planes:
-    """A picture's own samples. Raises `MediaError` for what is damaged, no image, or of another kind of samples."""
+    """A picture's own samples. Raises `MediaError` for what is damaged, too large, no image, or of other samples."""
+    _checked_size(path)
+    return _read(path)
+
+
+def _checked_size(path: Path) -> tuple[int, int]:
+    """(width, height) as its header says. OpenCV reads half a JPEG without a word, and as many pixels as it is told."""
+    size = picture_size(path)
+    if size is None:
+        raise MediaError(
+            f"the image '{path}' is cut short or not an image, so it cannot be read; write it anew or take it out"
+        )
+    if not 0 < size[0] * size[1] <= MAX_PIXELS:
+        raise MediaError(
+            f"the image '{path}' says it is {size[0]}x{size[1]}, more than the {MAX_PIXELS // 2**20} million "
+            "pixels that are read; make it smaller first"
+        )
+    return size
+
+
+def _read(path: Path) -> Planes:
     # JPEG is read as shown (EXIF turn applied); for the others only UNCHANGED keeps alpha.
     is_jpeg = path.suffix.lower() in (".jpg", ".jpeg")
     flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH if is_jpeg else cv2.IMREAD_UNCHANGED

@@ -39,7 +39,7 @@ def open_container(path: Path) -> InputContainer:
     except av.ArgumentError as error:
         raise MediaError(f"'{path}' is not a video file of a kind that is read; give an MP4, MOV or MKV") from error
     except (av.FFmpegError, UnicodeDecodeError) as error:
-        raise MediaError(f"'{path}' cannot be read as a video: {reason(error)}") from error
+        raise MediaError(f"'{path}' cannot be read as a video: {reason(error)}; check it with a player") from error
 
 
 def main_video(container: InputContainer, path: Path) -> VideoStream:

@@ -77,8 +77,6 @@ FAMILIES = {
     "msmpeg4v3": "msmpeg4",
     "flv1": "flv",
 }
-PICTURE_ENCODERS = {"gif"}
-"encoders that take a palette, made for each picture"
 
 
 def encoder_of(codec: str) -> str:

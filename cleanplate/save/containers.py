@@ -84,7 +84,6 @@ CONTAINERS: dict[str, Container] = {
     ".gif": Container(muxer="gif", holds=frozenset(("gif",)), clock_hz=100, pictures_only=True, options={"loop": "0"}),
     ".apng": Container(muxer="apng", holds=frozenset(("apng",)), pictures_only=True, options={"plays": "0"}),
 }
-PICTURES_ONLY = {each.muxer for each in CONTAINERS.values() if each.pictures_only}
 
 _RATES = [Fraction(n) for n in (24, 25, 30, 48, 50, 60, 100, 120)]
 _RATES += [Fraction(n * 1000, 1001) for n in (24, 30, 48, 60, 120)]

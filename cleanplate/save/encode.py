@@ -22,6 +22,7 @@ from cleanplate.save.codecs import ENCODERS, FAMILIES, EncoderSpec, encoder_of
 from cleanplate.save.containers import CONTAINERS, Container, check_times, frame_rate
 from cleanplate.save.options import ENCODER_THREADS, RANGES, bit_rates, encoder_options, listed
 from cleanplate.save.plan import PALETTE, EncodePlan, canonical
+from cleanplate.save.priority import keeping_priority
 
 os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 prints its settings to the terminal, and takes this word only here
 BT709 = Color(primaries=1, transfer=1, matrix=1, full_range=False, chroma_location="left")
@@ -129,7 +130,8 @@ def _refusal(plan: EncodePlan, info: VideoInfo) -> str | None:
         context.pix_fmt = plan.form.name
         context.thread_count = ENCODER_THREADS
         context.color_range = RANGES[plan.color.full_range]
-        file.start_encoding()
+        with keeping_priority():
+            file.start_encoding()
     except (av.FFmpegError, ValueError) as error:
         return str(getattr(error, "strerror", None) or error)
     finally:

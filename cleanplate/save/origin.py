@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from cleanplate.base.errors import MediaError, UsageError
 from cleanplate.base.types import Frame, VideoInfo
 
-_LEVELS = np.array([0, 128, 255], np.uint8)
+LEVELS = np.array([0, 128, 255], np.uint8)
+"of a map, by what `Painting.origin` says"
 
 
 def check_origin_map(path: Path, output: Path, info: VideoInfo) -> None:
@@ -55,7 +56,7 @@ class OriginMap:
 
     def write(self, frame: Frame, origin: NDArray[np.uint8]) -> None:
         """The map of one frame: (H, W) of 0, 1 and 2 as in `Painting.origin`."""
-        picture = av.VideoFrame.from_ndarray(_LEVELS[origin], format="gray")
+        picture = av.VideoFrame.from_ndarray(LEVELS[origin], format="gray")
         picture.pts, picture.time_base = frame.pts, self._time_base
         try:
             self._file.mux(self._stream.encode(picture))

@@ -24,6 +24,7 @@ from cleanplate.save.opening import delay, shift_for
 from cleanplate.save.options import ENCODER_THREADS, RANGES
 from cleanplate.save.pictures import PictureMaker, Timing, clock_of
 from cleanplate.save.plan import EncodePlan
+from cleanplate.save.priority import keeping_priority
 from cleanplate.save.signal import field_marker, signal_options
 from cleanplate.save.streams import CopiedStreams
 from cleanplate.save.tags import muxer_options, stream_tags
@@ -52,7 +53,8 @@ class FileSink:
         self._stream = self._add_streams()
         context = self._stream.codec_context
         try:
-            context.open(strict=False)
+            with keeping_priority():
+                context.open(strict=False)
         except av.FFmpegError as error:
             given = ", ".join(f"{name} {value}" for name, value in plan.options.items() if name in ("crf", "preset"))
             raise UsageError(
