@@ -47,12 +47,12 @@ _STIRRING_SHARE, _STIRRING_PX = 0.004, 8  # of a thing that must stir
 
 
 class MotionFinder:
-    """See the module. Numbers begin with `first_number`; those of things that left are used again after the 255th."""
+    """See the module. `numbers`: those that things get; after the last, those of things that left are used again."""
 
-    def __init__(self, frames_per_second: float = 25.0, first_number: int = 1) -> None:
+    def __init__(self, frames_per_second: float = 25.0, numbers: range = range(1, 256)) -> None:
         self._rate = frames_per_second
         self._dis = DisFlow()
-        self._movers = Movers(frames_per_second, first_number)
+        self._movers = Movers(frames_per_second, numbers)
         self._view: _View | None = None
 
     def step(self, image: Image) -> tuple[Labels, Mapping[int, float]]:

@@ -22,7 +22,7 @@ import numpy as np
 
 from cleanplate.base.errors import MaskError
 from cleanplate.base.names import images_in
-from cleanplate.base.types import Frame, Labels, Prompt
+from cleanplate.base.types import Frame, Labels
 from cleanplate.mask.align import Timeline, align, by_number
 from cleanplate.mask.fit import check_size, resize_labels
 from cleanplate.mask.maker import Maker, Scene
@@ -46,8 +46,8 @@ class _Pictures(Protocol):
 class FileMaker(Maker):
     """Labels from files. Raises `MaskError` for files that cannot be read or do not fit the video."""
 
-    def __init__(self, source: MaskSource, object_id: int, scene: Scene) -> None:
-        super().__init__(source, object_id, scene)
+    def __init__(self, source: MaskSource, ids: range, scene: Scene) -> None:
+        super().__init__(source, ids, scene)
         assert source.path is not None  # the table's row for files
         self._pictures, self._picture_of, warning = _open(source.path, scene)
         if warning:
@@ -60,7 +60,7 @@ class FileMaker(Maker):
         self._largest = 0
         self._full = 0
 
-    def step(self, frame: Frame, prompts: Sequence[Prompt] = ()) -> Labels:  # noqa: ARG002 - needs no prompts
+    def step(self, frame: Frame) -> Labels:
         index = self._picture_of[frame.index]
         if self._labels is None or index != self._index:
             labels = self._fit(self._draw(self._pictures.read(index)))
@@ -69,6 +69,12 @@ class FileMaker(Maker):
                 labels.flags.writeable = False
                 self._labels = labels
         return self._labels
+
+    @property
+    def drawn(self) -> frozenset[int]:
+        """Looks through the whole source where palette pictures may bring ids of their own."""
+        labels = (picture.labels for picture in self._pictures if picture.labels is not None and not self.scene.invert)
+        return frozenset(int(n) for one in labels for n in np.unique(one) if n) | {self.object_id}
 
     @property
     def why_empty(self) -> str:

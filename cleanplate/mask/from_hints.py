@@ -1,9 +1,7 @@
 """Objects that were marked on a frame or a few, and are followed through the shot from there: `Maker` of hints.
 
-The video is read twice. The first time each frame is put down small (`shelf`), until its shot ends; then the shot's
-objects are tracked on the small pictures, forward and backward from where they were marked (`legs`), and what was
-found is put down small as well. The second time, in `step`, it is drawn at full size along the picture's own edges.
-At no time more than a few frames are held, and on the disk no more pictures than the longest shot with a mark has.
+Clicks and boxes become masks as their frames pass in the first reading of the video (`follower`). When a shot ends, its
+objects are tracked forward and backward from where they were marked (`legs`).
 
 Objects are not followed past a shot's end. Masks of an earlier run stay as they are but for what a new mark changes.
 """
@@ -12,89 +10,54 @@ from __future__ import annotations
 
 from array import array
 from collections import deque
-from collections.abc import Sequence
 from contextlib import closing
 from itertools import groupby
-from math import isnan, nan
+from math import nan
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from cleanplate.base.report import Progress
-from cleanplate.base.tracks import Lost, Track
+from cleanplate.base.tracks import Lost, Track, not_looked_for
 from cleanplate.base.types import Frame, Labels, Prompt
+from cleanplate.mask.follower import Follower, made_small
 from cleanplate.mask.legs import Leg, Mark, plan_legs
-from cleanplate.mask.maker import Maker, Scene
+from cleanplate.mask.maker import Scene
 from cleanplate.mask.marking import Marking
 from cleanplate.mask.segmenter import NEAR_FRAMES
-from cleanplate.mask.shelf import Shelf
-from cleanplate.mask.sight import see, sharpen, shrink
 from cleanplate.mask.source import MaskSource
 from cleanplate.mask.stored import StoredMasks
-from cleanplate.mask.tracker import Tracker, make_tracker, track, tracker_class
-from cleanplate.motion.cuts import CutFinder, thumbnail
 
 
-class HintMaker(Maker):
+class HintMaker(Follower):
     """See the module. Raises `MaskError` for hints that do not fit the video, or that mark nothing."""
 
-    def __init__(self, source: MaskSource, object_id: int, scene: Scene) -> None:
-        super().__init__(source, object_id, scene)
-        assert scene.work is not None  # as the row needs pixels
-        self._pictures = Shelf(scene.work / "pictures")
-        self._found = Shelf(scene.work / "found")
-        self._given = Shelf(scene.work / "given")
+    def __init__(self, source: MaskSource, ids: range, scene: Scene) -> None:
+        super().__init__(source, ids, scene)
         self._held = StoredMasks(source.path, may_be_mended=True) if source.path is not None else None
         if self._held is not None:
             self._held.check_video(scene.info)
-        self._marking = Marking(source, object_id, scene, self._held, self._given)
-        self._tracker()  # what it lacks is said before the video is read
-        self._work_px = tracker_class(source.tracker).work_px
-        self._nothing = np.zeros(scene.size_px[::-1], np.uint8)
-        self._nothing.flags.writeable = False
+        self._marking = Marking(source, ids, scene, self._held, self._given)
         self._legs: list[Leg] = []
         self._shots: list[tuple[int, int]] = []
         "half-open, those with a new mark"
-        self._confidence: dict[int, array[float]] = {}
-        self._tracked_frames = 0
+        self._marked = deque(self._marking.frames)
+        "frames with a new mark that are still to come"
+        self._recent: deque[Frame] = deque(maxlen=2 * NEAR_FRAMES + 1)
+
+    @property
+    def drawn(self) -> frozenset[int]:
+        return frozenset(self._marking.names) | frozenset(self._held.objects if self._held else ())
 
     def survey(self) -> None:
         """Read the video as far as the last shot with a mark, and track."""
         for number in self._marking.names:
             self._confidence[number] = self._held_confidence(number)
-        recent: deque[Frame] = deque(maxlen=2 * NEAR_FRAMES + 1)
-        cuts = CutFinder()
-        marked = deque(self._marking.frames)
-        first = stop = 0
-        small: NDArray[np.uint8] | None = None
-        with closing(self.scene.frames()) as frames:
-            for frame in frames:
-                if frame.native is not None:
-                    planes = frame.native
-                    bright = planes.arrays[1 if planes.layout.model == "rgb" else 0]
-                    if cuts.push(thumbnail(bright, planes.layout.bit_depth, None)):
-                        self._end_shot(first, stop, marked, recent)
-                        first = stop
-                        if not marked:
-                            break
-                    small = shrink(frame.image, self._work_px)
-                if small is not None:  # a frame that does not come out of a damaged file looks like the one before
-                    self._pictures.put(frame.index, small)
-                recent.append(frame)
-                stop = frame.index + 1
-                while marked and marked[0] < stop - NEAR_FRAMES:
-                    self._look(marked.popleft(), recent)
-                self._tell("look", stop)
-            else:
-                self._end_shot(first, stop, marked, recent)
-        self._pictures.clear()
-        self._warn()
+        super().survey()
 
     def _warn(self) -> None:
         """What a person has to know of how it went."""
         timeline = self.scene.timeline
-        if self._held is None and sum(stop - first for first, stop in self._shots) < len(timeline):
+        is_asked = self._held is not None or self.source.follow is not None
+        if not is_asked and sum(stop - first for first, stop in self._shots) < len(timeline):
             ends = (*timeline.starts, timeline.end)
             spans = (f"{float(ends[first]):.2f}-{float(ends[stop]):.2f} s" for first, stop in self._shots)
             self.scene.warn(
@@ -105,7 +68,7 @@ class HintMaker(Maker):
             for sentence in fact.sentences():
                 self.scene.warn(sentence)
 
-    def step(self, frame: Frame, prompts: Sequence[Prompt] = ()) -> Labels:  # noqa: ARG002 - has its own
+    def step(self, frame: Frame) -> Labels:
         owed = {n for leg in self._legs for n in leg.owed if leg.owes(n, frame.index)}
         held = self._held.labels(frame.pts) if self._held is not None else None
         if not owed:
@@ -125,22 +88,30 @@ class HintMaker(Maker):
         return labels
 
     def tracks(self) -> tuple[Track, ...]:
-        return tuple(self._track(number) for number in sorted(self._confidence))
+        return tuple(self._fact(number) for number in sorted(self._confidence))
 
-    def close(self) -> None:
-        for shelf in (self._pictures, self._found, self._given):
-            shelf.close()
+    @property
+    def _is_done(self) -> bool:
+        return not self._marked
 
-    def _look(self, index: int, recent: Sequence[Frame]) -> None:
-        frame = next(one for one in recent if one.index == index)
-        near = [one for one in recent if 0 < abs(one.index - index) <= NEAR_FRAMES and one.native is not None]
+    def _see(self, frame: Frame, first: int) -> None:  # noqa: ARG002 - hints say which frames they are for
+        self._recent.append(frame)
+        self._look_before(frame.index - NEAR_FRAMES + 1)
+
+    def _look_before(self, stop: int) -> None:
+        """At the frames up to there that are marked and were not looked at."""
+        while self._marked and self._marked[0] < stop:
+            self._look(self._marked.popleft())
+
+    def _look(self, index: int) -> None:
+        frame = next(one for one in self._recent if one.index == index)
+        near = [one for one in self._recent if 0 < abs(one.index - index) <= NEAR_FRAMES and one.native is not None]
         self._marking.look(frame, sorted(near, key=lambda one: abs(one.index - index)))
 
-    def _end_shot(self, first: int, stop: int, marked: deque[int], recent: deque[Frame]) -> None:
-        """All frames of a shot have been put down: track what was marked in it."""
-        while marked and marked[0] < stop:
-            self._look(marked.popleft(), recent)
-        recent.clear()
+    def _end_shot(self, first: int, stop: int) -> None:
+        self._look_before(stop)
+        self._recent.clear()
+        first, stop = self._followed(first, stop)
         untold = frozenset(self._held.objects if self._held else ()) - {
             mark.object_id for mark in self._marking.marks if not mark.is_new
         }
@@ -149,22 +120,28 @@ class HintMaker(Maker):
             self._shots.append((first, stop))
         for leg in legs:
             self._legs.append(leg)
-            self._follow(leg)
-        self._pictures.clear()
+            self._take(leg)
 
-    def _follow(self, leg: Leg) -> None:
+    def _followed(self, first: int, stop: int) -> tuple[int, int]:
+        """Of the frames of a shot, half-open, those in which what is marked is to be followed."""
+        follow, starts = self.source.follow, self.scene.timeline.starts
+        if follow is None:
+            return first, stop
+        within = [n for n in range(first, stop) if starts[n] in follow]
+        return (within[0], within[-1] + 1) if within else (first, first)
+
+    def _take(self, leg: Leg) -> None:
         """Track on the small pictures. What backward legs find lies under what forward ones do."""
         told: dict[int, Mark] = {}
         prompts = [prompt for mark in leg.marks if (prompt := self._prompt(mark, told)) is not None]
         for number, spans in leg.owed.items():
             for first, stop in spans:
-                self._confidence[number][first:stop] = array("f", [nan]) * (stop - first)
+                self._confidence[number][first:stop] = not_looked_for(stop - first)
         if not prompts:
             return
         marks = {(mark.frame, mark.object_id): mark for mark in leg.marks}
         gone: set[int] = set()
-        pictures = ((n, picture) for n in leg.frames if (picture := self._pictures.get(n)) is not None)
-        with closing(track(self._tracker(), pictures, prompts)) as answers:
+        with closing(self._follow(leg.frames, prompts)) as answers:
             for n, tracked in answers:
                 for number in leg.owed:
                     if (mark := marks.get((n, number))) is not None:
@@ -175,11 +152,7 @@ class HintMaker(Maker):
                 self._found.put(n, found if before is None else np.where(before > 0, before, found))
                 for number in counted:
                     self._confidence[number][n] = tracked.confidence.get(number, nan)
-                self._tracked_frames += 1
-                self._tell("track", self._tracked_frames)
-
-    def _tracker(self) -> Tracker:
-        return make_tracker(self.source.tracker, self.source.tracker_options, self.source.device)
+                self._tell_tracked()
 
     def _prompt(self, mark: Mark, told: dict[int, Mark]) -> Prompt | None:
         """The mark as the tracker takes it; None for what it was never told of and is gone."""
@@ -187,46 +160,23 @@ class HintMaker(Maker):
         if labels is None or small is None or (self._marking.is_gone(mark) and mark.object_id not in told):
             return None
         told[mark.object_id] = mark
-        inside = (labels == mark.object_id).astype(np.float32)
-        share = cv2.resize(inside, small.shape[1::-1], interpolation=cv2.INTER_AREA)
-        hole = share >= 0.5 if (share >= 0.5).any() else share > 0
-        return Prompt(index=mark.frame, object_id=mark.object_id, hole=np.asarray(hole, np.bool_))
-
-    def _enlarged(self, small: Labels, frame: Frame) -> Labels:
-        """Labels (H, W), with borders along edges that only the full picture shows."""
-        if small.shape == self.scene.size_px[::-1]:
-            return small
-        if frame.native is None:
-            return np.asarray(cv2.resize(small, self.scene.size_px, interpolation=cv2.INTER_NEAREST), np.uint8)
-        image = frame.image
-        degrees = {int(n): (small == n).astype(np.float32) for n in np.unique(small) if n}
-        return sharpen(degrees, image, see(shrink(image, self._work_px)))
+        hole = made_small(labels == mark.object_id, small.shape)
+        return Prompt(index=mark.frame, object_id=mark.object_id, hole=hole)
 
     def _held_confidence(self, number: int) -> array[float]:
         """What the earlier run says of the object; nan where it was not looked for."""
-        count = len(self.scene.timestamps)
         known = next((t.confidence for t in self._held.tracks if t.object_id == number), ()) if self._held else ()
-        return array("f", [nan if share is None else share for share in known] or [nan] * count)
+        if not known:
+            return not_looked_for(len(self.scene.timestamps))
+        return array("f", [nan if share is None else share for share in known])
 
-    def _track(self, number: int) -> Track:
-        shares = [None if isnan(share) else round(share, 2) for share in self._confidence[number]]
-        timeline = self.scene.timeline
+    def _fact(self, number: int) -> Track:
+        shares, timeline = self._confidence[number], self.scene.timeline
         lost = []
-        for is_lost, run in groupby(range(len(shares)), key=lambda n: shares[n] == 0):
+        for is_lost, run in groupby(range(len(shares)), key=lambda n: round(shares[n], 2) == 0):
             frames = list(run) if is_lost else []
             if frames:
                 first, stop = frames[0], frames[-1] + 1
                 end = timeline.starts[stop] if stop < len(timeline) else timeline.end
                 lost.append(Lost(first=first, stop=stop, start_s=float(timeline.starts[first]), stop_s=float(end)))
-        return Track(
-            object_id=number,
-            name=self._marking.names[number],
-            tracker=self.source.tracker,
-            marked=self._marking.said(number),
-            confidence=tuple(shares),
-            lost=tuple(lost),
-        )
-
-    def _tell(self, stage: str, done: int) -> None:
-        if self.scene.watch is not None:
-            self.scene.watch(Progress(stage=stage, done=done, total=len(self.scene.timestamps)))
+        return self._track(number, self._marking.names[number], self._marking.said(number), tuple(lost))

@@ -23,7 +23,7 @@ HintKind = Literal["click", "keep-click", "box", "mask", "fix"]
 
 _NAMED = re.compile(r"([^\W\d][\w-]{0,39}):(.+)", re.DOTALL)
 _NUMBERED = re.compile(r"\D*(\d{1,10})", re.ASCII)
-NUMBER = re.compile(r"[-+]?\d{1,9}(?:\.\d{1,9})?", re.ASCII)
+_NUMBER = re.compile(r"[-+]?\d{1,9}(?:\.\d{1,9})?", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,25 +110,44 @@ class Hint:
         return f"{self.kind} {name}{shape}" + ("" if self.at is None else f"@{time_text(self.at)}")
 
 
+def placed(text: str, folder: Path) -> str:
+    """A mask, a mended picture or a painted frame as it is typed, its path taken from that folder if it is relative."""
+    name, rest = ("", text) if (folder / text).exists() else _name_and_rest(text)
+    return f"{name}:{folder / rest}" if name else f"{folder / rest}"
+
+
+def _name_and_rest(text: str) -> tuple[str, str]:
+    named = _NAMED.fullmatch(text)
+    return (named[1], named[2]) if named else ("", text)
+
+
 def _parts(text: str) -> tuple[str, str, Fraction | None]:
     """Name, shape and time."""
-    named = _NAMED.fullmatch(text.strip())
-    name, rest = (named[1], named[2]) if named else ("", text.strip())
+    name, rest = _name_and_rest(text.strip())
     shape, sign, time = rest.partition("@")
     return name, shape, parse_time(time.strip(), f"'{text}'") if sign else None
 
 
 def _path_parts(text: str) -> tuple[str, Path, Fraction | None]:
-    named = None if Path(text).exists() else _NAMED.fullmatch(text)
-    name, rest = (named[1], named[2]) if named else ("", text)
+    name, rest = ("", text) if Path(text).exists() else _name_and_rest(text)
     path, sign, time = rest.rpartition("@")
     if not sign or Path(rest).exists() or not looks_like_time(time):
         return name, Path(rest), None
     return name, Path(path), parse_time(time, f"'{text}'")
 
 
+def numbers_in(shape: str) -> list[str]:
+    """What stands between commas, semicolons and spaces."""
+    return [number for number in re.split(r"[,;\s]+", shape.strip()) if number]
+
+
+def is_number(text: str) -> bool:
+    """Whether it is a number of pixels, as people type it."""
+    return _NUMBER.fullmatch(text) is not None
+
+
 def _numbers(shape: str, count: int, wrong: str) -> list[float]:
-    numbers = [number for number in re.split(r"[,;\s]+", shape.strip()) if number]
-    if len(numbers) != count or not all(map(NUMBER.fullmatch, numbers)):
+    numbers = numbers_in(shape)
+    if len(numbers) != count or not all(map(is_number, numbers)):
         raise UsageError(wrong)
     return [float(number) for number in numbers]

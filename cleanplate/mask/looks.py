@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cleanplate.base.types import Hole
+from cleanplate.mask.sight import gray_of
 from cleanplate.motion.dis import DisFlow
 from cleanplate.motion.register import Plane, carried, register
 
@@ -67,7 +68,7 @@ class Looks:
         """The next frame (h, w, 3), and where objects are in it (h, w)."""
         outside = ~hole
         away = cv2.distanceTransform(outside.view(np.uint8), cv2.DIST_L2, 3)
-        gray = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
+        gray = gray_of(small)
         shot, plane = self._place(gray, outside)
         look = _Look(
             index=self._added,
@@ -180,11 +181,10 @@ def _moved(plate: Plate, way: Plane) -> Plate:
     if np.allclose(way, np.eye(3)):
         return plate
     height, width = plate.known.shape
-    size, how = (width, height), cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     facts = np.dstack([plate.spread, plate.away_px, plate.known.astype(np.float32)])
-    picture, facts = (cv2.warpPerspective(part, way, size, flags=how) for part in (plate.picture, facts))
+    picture, facts = (carried(part, way, (width, height)) for part in (plate.picture, facts))
     return Plate(
-        picture=np.asarray(picture, np.float32),
+        picture=picture,
         spread=np.ascontiguousarray(facts[..., 0]),
         away_px=np.ascontiguousarray(facts[..., 1]),
         known=np.asarray(facts[..., 2] > 0.99),

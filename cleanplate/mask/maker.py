@@ -9,7 +9,8 @@ where a damaged file gives no picture. One that has to see the whole video befor
 through `scene.frames()` in `survey`, as often as it likes; what it keeps for long goes to files in `scene.work`.
 
 Object ids: the first source draws 1, the second 2, and so on. Palette images and stored masks keep the ids they carry;
-an id that two sources share means one object. Where sources overlap, the later one lies on top.
+an id that two sources share means one object. What finds objects by itself gets ids that no other source has. Where
+sources overlap, the later one lies on top.
 """
 
 from __future__ import annotations
@@ -19,22 +20,24 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from fractions import Fraction
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 
 from cleanplate.base.errors import MaskError, UsageError
+from cleanplate.base.hub import GROUNDING_DINO, models_of
 from cleanplate.base.report import Watch
+from cleanplate.base.table import Row
 from cleanplate.base.threads import prefetch
 from cleanplate.base.tracks import Track
-from cleanplate.base.types import Frame, Labels, Prompt, VideoInfo
+from cleanplate.base.types import Frame, Labels, VideoInfo
 from cleanplate.mask.align import Timeline
 from cleanplate.mask.source import MaskSource
 
 Warn = Callable[[str], None]
 Timestamps = Sequence[tuple[int, int]]  # (pts, duration) in ticks, in order of showing
 
+MOST_OBJECTS = 255
 _AHEAD_FRAMES = 2
 "decoded while a maker looks at the one before"
 
@@ -85,17 +88,27 @@ class Scene:
 class Maker(ABC):
     """Draws the labels of one source. Frames come in order; some may be left out."""
 
-    def __init__(self, source: MaskSource, object_id: int, scene: Scene) -> None:
+    def __init__(self, source: MaskSource, ids: range, scene: Scene) -> None:
+        """`ids`: those that it may draw; the first one if it draws one object."""
         self.source = source
-        self.object_id = object_id
+        self.ids = ids
         self.scene = scene
+
+    @property
+    def object_id(self) -> int:
+        return self.ids.start
+
+    @property
+    def drawn(self) -> frozenset[int]:
+        """The ids that it may draw, as far as is known before `survey`."""
+        return frozenset([self.object_id])
 
     def survey(self) -> None:
         """Called once before the first step: the time to go through `scene.frames()`."""
         return
 
     @abstractmethod
-    def step(self, frame: Frame, prompts: Sequence[Prompt] = ()) -> Labels:
+    def step(self, frame: Frame) -> Labels:
         """Labels (H, W) of the frame, read-only; the same array again while nothing changes."""
 
     def tracks(self) -> tuple[Track, ...]:
@@ -113,16 +126,15 @@ class Maker(ABC):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MakerSpec:
+class MakerSpec(Row):
     """One row of the table."""
 
-    where: str
-    "module:class, imported when used"
-    summary: str
     needs_pixels: bool
     "whether `step` is given frames with their pictures; False = their timing is enough"
     is_finder: bool = False
     "whether it finds by itself what is to go: --find NAME"
+    needs_words: bool = False
+    "whether a finder has to be told what: --words instead"
 
 
 MAKERS: dict[str, MakerSpec] = {
@@ -144,6 +156,15 @@ MAKERS: dict[str, MakerSpec] = {
         needs_pixels=True,
         is_finder=True,
     ),
+    "words": MakerSpec(
+        where="cleanplate.mask.from_words:WordsMaker",
+        summary="what goes by a name, found by a network again and again, and followed",
+        extra="neural",
+        needs_pixels=True,
+        is_finder=True,
+        needs_words=True,
+        models=models_of(GROUNDING_DINO),
+    ),
 }
 
 
@@ -159,23 +180,48 @@ class Part:
 def open_parts(sources: Sequence[MaskSource], scene: Scene) -> list[Part]:
     """A maker for each source. Raises `UsageError` or `MaskError` for sources that do not fit the video."""
     if not sources:
-        raise UsageError("no mask was given; say what to remove with --mask, --box or --polygon")
-    if len(sources) > 255:
-        raise UsageError(f"{len(sources)} masks were given, but at most 255 can be told apart; join some of them")
-    parts: list[Part] = []
+        raise UsageError(
+            "no mask was given; say what to remove with --mask, --box, --polygon, --click, --words or --find"
+        )
+    if len(sources) > MOST_OBJECTS:
+        raise UsageError(
+            f"{len(sources)} masks were given, but at most {MOST_OBJECTS} can be told apart; join some of them"
+        )
+    for source in sources:
+        _check_span(source, scene.timeline)
+        if source.kind not in MAKERS:
+            raise UsageError(f"there is nothing that finds '{source.kind}'; see cleanplate mask --help")
+        if MAKERS[source.kind].needs_pixels and (scene.video is None or scene.work is None):
+            raise UsageError(f"'{source}' is found by looking at the video's pictures, but only its timing is here")
+    parts: dict[int, Part] = {}
+    finders = [n for n, source in enumerate(sources) if MAKERS[source.kind].is_finder]
     try:
-        for number, source in enumerate(sources, start=1):
-            _check_span(source, scene.timeline)
-            if source.kind not in MAKERS:
-                raise UsageError(f"there is nothing that finds '{source.kind}'; see cleanplate mask --help")
-            if MAKERS[source.kind].needs_pixels and (scene.video is None or scene.work is None):
-                raise UsageError(f"'{source}' is found by looking at the video's pictures, but only its timing is here")
-            module, _, name = MAKERS[source.kind].where.partition(":")
-            parts.append(Part(source, getattr(import_module(module), name)(source, number, scene)))
+        for n, source in enumerate(sources):
+            if n not in finders:
+                parts[n] = _part(source, range(n + 1, MOST_OBJECTS + 1), scene)
+        if finders:
+            free = _shared_out(parts.values(), len(finders))
+            parts |= {n: _part(sources[n], ids, scene) for n, ids in zip(finders, free, strict=True)}
     except BaseException:
-        close_parts(parts)
+        close_parts(list(parts.values()))
         raise
-    return parts
+    return [parts[n] for n in range(len(sources))]
+
+
+def _part(source: MaskSource, ids: range, scene: Scene) -> Part:
+    return Part(source, MAKERS[source.kind].load()(source, ids, scene))
+
+
+def _shared_out(others: Iterable[Part], count: int) -> list[range]:
+    """Ids above those of the other sources, as many for each of `count` finders."""
+    first = 1 + max((n for part in others for n in part.maker.drawn), default=0)
+    share = (MOST_OBJECTS + 1 - first) // count
+    if share < 1:
+        raise UsageError(
+            f"the masks given have ids up to {first - 1} of {MOST_OBJECTS}, so too few are left for what is to be "
+            "found; number their objects anew, or find the rest in a second run"
+        )
+    return [range(first + n * share, first + (n + 1) * share) for n in range(count)]
 
 
 def close_parts(parts: Sequence[Part]) -> None:

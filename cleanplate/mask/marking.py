@@ -13,7 +13,7 @@ from cleanplate.base.types import Frame, Labels, Prompt
 from cleanplate.mask.from_file import FileMaker
 from cleanplate.mask.hints import Hint
 from cleanplate.mask.legs import Mark
-from cleanplate.mask.maker import Scene
+from cleanplate.mask.maker import MOST_OBJECTS, Scene
 from cleanplate.mask.segmenter import make_segmenter
 from cleanplate.mask.shelf import Shelf
 from cleanplate.mask.source import MaskSource
@@ -24,9 +24,7 @@ from cleanplate.mask.stored_pictures import is_image
 class Marking:
     """Reads the files among the hints at once, and finds what clicks and boxes mark when it is shown their frame."""
 
-    def __init__(
-        self, source: MaskSource, object_id: int, scene: Scene, held: StoredMasks | None, given: Shelf
-    ) -> None:
+    def __init__(self, source: MaskSource, ids: range, scene: Scene, held: StoredMasks | None, given: Shelf) -> None:
         """`held`: the masks to be mended; `given` takes the masks (H, W) of the frames on which something is marked.
 
         Raises `MaskError` for hints that do not fit the video, `UsageError` for those that contradict each other.
@@ -38,10 +36,10 @@ class Marking:
         self.names = {track.object_id: track.name for track in self._tracks}
         "of each object that is followed"
         self._taken = set(held.objects if held else ()) | set(self.names)
-        self._number_of = {track.name: track.object_id for track in self._tracks}
+        self._number_of = {track.name: track.object_id for track in self._tracks if track.marked}
         if "" not in self._number_of and len(self._taken) == 1:
             self._number_of[""] = min(self._taken)
-        self._first_id = object_id
+        self._ids = ids
         self._marks: dict[tuple[int, int], Mark] = {}
         self._said: dict[tuple[int, int], list[str]] = {}
         self._gone: set[tuple[int, int]] = set()
@@ -119,11 +117,12 @@ class Marking:
             self._mark(hint, frame, n)
 
     def _take_fix(self, hint: Hint, frame: int) -> None:
-        """All of a frame: objects of the earlier run that are not in it are gone."""
-        drawn = self._read(hint, self._number_of.get("", self._first_id), may_be_empty=True)
+        """All of a frame: objects of the earlier run that were looked for there, and are not in it, are gone."""
+        drawn = self._read(hint, self._number_of.get("", self._ids.start), may_be_empty=True)
         seen = {int(n) for n in np.unique(drawn) if n}
         self._given.put(frame, drawn)
-        for n in sorted(seen | set(self.names)):
+        elsewhere = {track.object_id for track in self._tracks if track.confidence[frame] is None}
+        for n in sorted(seen | self.names.keys() - elsewhere):
             self.names.setdefault(n, "")
             self._mark(hint, frame, n)
             if n not in seen:
@@ -139,7 +138,7 @@ class Marking:
                 "(masks of all frames are given without --track)"
             )
         scene = replace(self._scene, invert=False) if hint.kind == "fix" else self._scene
-        maker = FileMaker(MaskSource(path=hint.path), number, scene)
+        maker = FileMaker(MaskSource(path=hint.path), range(number, number + 1), scene)
         labels = maker.step(Frame(index=0, pts=0, duration=0, native=None))
         maker.close()
         if not labels.any() and not may_be_empty:
@@ -149,9 +148,9 @@ class Marking:
     def _number(self, hint: Hint) -> int:
         """The id of the object that the hint is about."""
         if hint.name not in self._number_of:
-            number = next(n for n in range(self._first_id, 512) if n not in self._taken)
-            if number > 255:
-                raise UsageError("more than 255 objects were named; follow fewer at a time")
+            number = next((n for n in self._ids if n not in self._taken), 0)
+            if not number:
+                raise UsageError(f"more than {MOST_OBJECTS} objects were named; follow fewer at a time")
             self._number_of[hint.name] = number
             self._taken.add(number)
         number = self._number_of[hint.name]

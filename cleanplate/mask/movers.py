@@ -29,7 +29,7 @@ _NEAR_PX = 40  # surroundings that its looks are told from
 _SAMPLES = 1200
 _EVERY_FRAMES = 2
 _W_LOOKS, _W_PLACE = 2.0, 0.15
-_MOST, _MOST_AT_ONCE = 255, 60
+_MOST_AT_ONCE = 60
 
 
 @dataclass(eq=False)
@@ -77,10 +77,10 @@ class _Mover:
 class Movers:
     """See the module."""
 
-    def __init__(self, frames_per_second: float, first_number: int = 1) -> None:
+    def __init__(self, frames_per_second: float, numbers: range) -> None:
         self._movers: dict[int, _Mover] = {}
         self._remembered_frames = round(_REMEMBERED_SECONDS * frames_per_second)
-        self._first = self._last = first_number
+        self._range, self._last = numbers, numbers.start
         self._frames = 0
 
     @property
@@ -148,7 +148,7 @@ class Movers:
 
     def _new(self, hole: Hole) -> int:
         """A number for one who was never seen: the next that is free, or that of the one who is gone for longest."""
-        in_turn = (*range(self._last, _MOST + 1), *range(self._first, self._last))
+        in_turn = (*range(self._last, self._range.stop), *range(self._range.start, self._last))
         free = [n for n in in_turn if n not in self._movers]
         number = free[0] if free else max(self._movers, key=lambda n: (self._movers[n].gone_frames, -n))
         self._last = number + 1

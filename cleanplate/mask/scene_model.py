@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from cleanplate.base.types import Hole
 from cleanplate.mask.looks import across, light_between
-from cleanplate.motion.register import Plane
+from cleanplate.motion.register import Plane, carried
 
 _MEMORY_FRAMES = 30  # a sample's plate is the mean over about so many of its frames
 _LEAST_SIGMA = 3.0  # levels
@@ -30,11 +30,9 @@ class SceneModel:
     def follow(self, way: Plane) -> None:
         """The camera has moved: `way` takes points of the new frame to the last one's."""
         height, width = self._plate.shape[:2]
-        how = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
-        self._plate = np.asarray(cv2.warpPerspective(self._plate, way, (width, height), flags=how), np.float32)
-        how = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
+        self._plate = carried(self._plate, way, (width, height), cv2.INTER_CUBIC)
         for facts in (self._variance, self._frames):
-            facts[:] = cv2.warpPerspective(facts, way, (width, height), flags=how)
+            facts[:] = carried(facts, way, (width, height), cv2.INTER_NEAREST)
         rim = cv2.erode((self._frames > 0).astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=1) == 0
         self._frames[rim] = 0
 

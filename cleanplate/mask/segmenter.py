@@ -12,17 +12,15 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from importlib import import_module
 from typing import Any, ClassVar
 
 import numpy as np
 
 from cleanplate.base.errors import MaskError, UsageError
-from cleanplate.base.extras import require
-from cleanplate.base.hub import HUB
+from cleanplate.base.hub import SAM, SAM2, models_of
 from cleanplate.base.options import fill_options
-from cleanplate.base.types import Hole, Image, Prompt
+from cleanplate.base.table import Row, choose
+from cleanplate.base.types import Box, Hole, Image, Prompt
 from cleanplate.mask.tracker import NoOptions
 
 NEAR_FRAMES = 2
@@ -49,67 +47,60 @@ class Segmenter(ABC):
         are none, or others than these, motion tells nothing or less.
 
         Raises `MaskError` for a point or box outside the picture, and for a prompt that marks nothing; `UsageError`
-        for words, or neighbours of another size.
+        for neighbours of another size.
         """
         _check(image, prompt, near)
         return self.find(image, prompt, near)
+
+    def in_boxes(self, image: Image, boxes_xyxy: Sequence[Box]) -> list[Hole | None]:
+        """The object in each box, as `segment` finds it; None where that finds nothing."""
+        holes: list[Hole | None] = []
+        for box in boxes_xyxy:
+            try:
+                holes.append(self.segment(image, Prompt(index=0, box_xyxy=box)))
+            except MaskError:
+                holes.append(None)
+        return holes
 
     @abstractmethod
     def find(self, image: Image, prompt: Prompt, near: Sequence[Image]) -> Hole:
         """`segment` of what has been checked."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class SegmenterSpec:
-    """One row of the table."""
-
-    where: str
-    "module:class, imported when used"
-    summary: str
-    extra: str | None = None
-    "the pip extra it needs"
-    weights: tuple[str, ...] = ()
-    "rows of the weights table"
-    models: tuple[str, ...] = ()
-    "rows of the table of models on the hub, any of which it can use"
-    licence: str = "Apache-2.0"
-
-
-SEGMENTERS: dict[str, SegmenterSpec] = {
-    "grabcut": SegmenterSpec(
+SEGMENTERS: dict[str, Row] = {
+    "grabcut": Row(
         where="cleanplate.mask.segment_grabcut:GrabCut",
         summary="colour, edges and motion against the background, tried at many sizes around the click; no weights",
     ),
-    "sam": SegmenterSpec(
+    "sam": Row(
         where="cleanplate.mask.segment_sam:Sam",
         summary="SAM: a network trained on a billion masks; knows the edges of things, and of their parts",
         extra="neural",
-        models=("sam-vit-base", "sam-vit-large", "sam-vit-huge"),
+        models=models_of(SAM),
     ),
-    "sam2": SegmenterSpec(
+    "sam2": Row(
         where="cleanplate.mask.segment_sam:Sam2",
         summary="SAM 2 and 2.1: smaller and faster than SAM, trained on video too",
         extra="neural",
-        models=tuple(name for name in HUB if name.startswith("sam2")),
+        models=models_of(SAM2),
     ),
 }
 
 
-def segmenter_spec(name: str) -> SegmenterSpec:
+def segmenter_spec(name: str) -> Row:
     """The table's row of that name. Raises `UsageError` naming those there are."""
-    if name not in SEGMENTERS:
-        raise UsageError(f"there is no segmenter '{name}'; choose one of {', '.join(SEGMENTERS)}")
-    return SEGMENTERS[name]
+    return choose(SEGMENTERS, name, "segmenter")
 
 
 def segmenter_class(name: str) -> type[Segmenter]:
     """The segmenter itself, imported now. Raises what `make_segmenter` raises."""
-    spec = segmenter_spec(name)
-    if spec.extra:
-        require("torch", spec.extra)
-    module, _, attribute = spec.where.partition(":")
-    found: type[Segmenter] = getattr(import_module(module), attribute)
+    found: type[Segmenter] = segmenter_spec(name).load()
     return found
+
+
+def segmenter_options(name: str, given: Mapping[str, Any]) -> Any:
+    """A segmenter's options, the given ones in place of their defaults. Raises `UsageError` for one it has not."""
+    return fill_options(segmenter_class(name).Options, given, f"segmenter '{name}'")
 
 
 def make_segmenter(name: str, options: Mapping[str, Any] | None = None, device: str = "cpu") -> Segmenter:
@@ -118,15 +109,12 @@ def make_segmenter(name: str, options: Mapping[str, Any] | None = None, device: 
     Raises `UsageError` for an unknown segmenter or option, `MissingExtraError` or `MissingWeightsError` for what is
     not installed.
     """
-    found = segmenter_class(name)
-    return found(fill_options(found.Options, options or {}, f"segmenter '{name}'"), device)
+    return segmenter_class(name)(segmenter_options(name, options or {}), device)
 
 
 def _check(image: Image, prompt: Prompt, near: Sequence[Image]) -> None:
     height, width = image.shape[:2]
     size = f"the picture of {width}x{height}"
-    if prompt.words is not None:
-        raise UsageError(f"object {prompt.object_id} was marked by words; this segmenter needs a click or a box")
     if len(prompt.point_is_in) != len(prompt.points_xy):
         raise ValueError(f"{len(prompt.points_xy)} points but {len(prompt.point_is_in)} say whether they are in")
     for x, y in prompt.points_xy:

@@ -7,14 +7,13 @@ and upper edges belong to it. So the polygon 0,0 4,0 4,3 0,3 is the half-open bo
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
 
 from cleanplate.base.arrays import shared_box
 from cleanplate.base.errors import MaskError
-from cleanplate.base.types import Frame, Labels, Prompt
+from cleanplate.base.types import Frame, Labels
 from cleanplate.mask.maker import Maker, Scene
 from cleanplate.mask.source import MaskSource, Points
 
@@ -24,15 +23,15 @@ class _ShapeMaker(Maker):
 
     _labels: Labels
 
-    def step(self, frame: Frame, prompts: Sequence[Prompt] = ()) -> Labels:  # noqa: ARG002 - needs neither
+    def step(self, frame: Frame) -> Labels:  # noqa: ARG002 - the same on every one
         return self._labels
 
 
 class BoxMaker(_ShapeMaker):
     """A half-open box. Raises `MaskError` if it is empty or lies outside the picture; warns if it is clipped."""
 
-    def __init__(self, source: MaskSource, object_id: int, scene: Scene) -> None:
-        super().__init__(source, object_id, scene)
+    def __init__(self, source: MaskSource, ids: range, scene: Scene) -> None:
+        super().__init__(source, ids, scene)
         assert source.box_xyxy is not None  # the table's row for boxes
         x0, y0, x1, y1 = source.box_xyxy
         width_px, height_px = scene.size_px
@@ -53,17 +52,17 @@ class BoxMaker(_ShapeMaker):
                 f"the box {x0},{y0},{x1},{y1} reaches out of the {width_px}x{height_px} picture: cut to {clipped}"
             )
         self._labels = np.zeros((height_px, width_px), np.uint8)
-        self._labels[box[1] : box[3], box[0] : box[2]] = object_id
+        self._labels[box[1] : box[3], box[0] : box[2]] = self.object_id
         self._labels.flags.writeable = False
 
 
 class PolygonMaker(_ShapeMaker):
     """A closed polygon. Raises `MaskError` if it holds no sample of the picture; warns if it is clipped."""
 
-    def __init__(self, source: MaskSource, object_id: int, scene: Scene) -> None:
-        super().__init__(source, object_id, scene)
+    def __init__(self, source: MaskSource, ids: range, scene: Scene) -> None:
+        super().__init__(source, ids, scene)
         width_px, height_px = scene.size_px
-        self._labels = polygon_labels(source.points_xy, width_px, height_px) * np.uint8(object_id)
+        self._labels = polygon_labels(source.points_xy, width_px, height_px) * np.uint8(self.object_id)
         if not self._labels.any():
             raise MaskError(
                 f"the polygon '{source}' holds no sample of the {width_px}x{height_px} picture; "

@@ -1,13 +1,12 @@
 """Pictures put down on the disk, without loss, to be read again in any order: what lets a tracker go backward.
 
-Nothing grows in memory with their number but where each begins (16 bytes).
+Nothing grows in memory with their number but where each begins (some 200 bytes).
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import cv2
 import numpy as np
@@ -60,11 +59,3 @@ class Shelf:
 
     def close(self) -> None:
         self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

@@ -25,7 +25,7 @@ _NOTHING = np.zeros((0, 0), np.float32)
 
 @dataclass(eq=False)
 class Sight:
-    """A frame at working size (h, w), which is about 432x240 or the frame's own if that is smaller."""
+    """A frame at working size (h, w): as large as `shrink` made it, which is about 432x240 unless told otherwise."""
 
     lab: NDArray[np.float32]  # (h, w, 3), L 0-100
     gray: NDArray[np.uint8]  # (h, w)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,14 +12,14 @@ import numpy as np
 from cleanplate.base.errors import UsageError
 from cleanplate.base.types import Box
 from cleanplate.base.when import Span, looks_like_span, parse_span
-from cleanplate.mask.hints import NUMBER, Hint
+from cleanplate.mask.hints import Hint, is_number, numbers_in
 
 Points = tuple[tuple[float, float], ...]  # (x, y) px
 
 
 @dataclass(frozen=True, kw_only=True)
 class MaskSource:
-    """One mask the user gave: exactly one of a path, a box, a polygon, something to find and hints to follow.
+    """One mask the user gave: exactly one of a path, a box, a polygon, something to find, words, and hints to follow.
 
     Only with hints the path may be there too: masks of an earlier run, to be mended by them. Raises `UsageError`.
     """
@@ -32,6 +31,11 @@ class MaskSource:
     "a polygon's corners, px"
     find: str | None = None
     "the row of MAKERS that finds it by itself, e.g. motion"
+    words: tuple[str, ...] = ()
+    "what it is called that is to be found, and followed"
+    exclude_words: tuple[str, ...] = ()
+    "of what words name, what is to stay"
+    word_options: Mapping[str, Any] = field(default_factory=dict)
     hints: tuple[Hint, ...] = ()
     "of the objects to follow, of all of them together: they know of each other"
     tracker: str = "flow"
@@ -42,15 +46,17 @@ class MaskSource:
     "those that differ from their defaults"
     device: str = "auto"
     "where tracker and segmenter run, if they are networks"
+    follow: Span | None = None
+    "when what the hints mark is followed; None = through their shots"
     span: Span | None = None
     "when it holds; None = always"
 
     def __post_init__(self) -> None:
         is_file = self.path is not None and not self.hints
-        given = (is_file, self.box_xyxy is not None, bool(self.points_xy), self.find is not None, bool(self.hints))
-        if sum(given) != 1:
+        is_box, is_found = self.box_xyxy is not None, self.find is not None
+        if sum(map(bool, (is_file, is_box, self.points_xy, is_found, self.words, self.hints))) != 1:
             raise UsageError(
-                "a mask is a file, a box, a polygon, something to find or hints: give exactly one of these"
+                "a mask is a file, a box, a polygon, something to find, words or hints: give exactly one of these"
             )
         if self.points_xy and (len(self.points_xy) < 3 or not np.isfinite(self.points_xy).all()):
             raise UsageError(
@@ -62,8 +68,8 @@ class MaskSource:
         """The row of MAKERS that draws it."""
         if self.find is not None:
             return self.find
-        if self.hints:
-            return "hints"
+        if self.hints or self.words:
+            return "hints" if self.hints else "words"
         return "file" if self.path is not None else "box" if self.box_xyxy is not None else "polygon"
 
     @property
@@ -106,6 +112,8 @@ class MaskSource:
         if self.hints:
             what = ", ".join(map(str, self.hints))
             text = f"{what}, followed by {self.tracker}" if self.path is None else f"{self.path} with {what}"
+        elif self.words:
+            text = ", ".join(self.words) + "".join(f", but not {words}" for words in self.exclude_words)
         elif self.path is not None:
             text = str(self.path)
         elif self.box_xyxy is not None:
@@ -119,7 +127,7 @@ class MaskSource:
 
 def _split_numbers(text: str) -> tuple[list[float], Span | None]:
     shape, at, span = text.partition("@")
-    numbers = [number for number in re.split(r"[,;\s]+", shape.strip()) if number]
-    if bad := [number for number in numbers if not NUMBER.fullmatch(number)]:
+    numbers = numbers_in(shape)
+    if bad := [number for number in numbers if not is_number(number)]:
         raise UsageError(f"'{bad[0]}' in '{text}' is not a number of pixels; write numbers with commas between")
     return [float(number) for number in numbers], parse_span(span.strip()) if at else None

@@ -20,11 +20,13 @@ from pathlib import Path
 import numpy as np
 
 from cleanplate.base.arrays import hole_groups
-from cleanplate.base.errors import MaskError, UsageError
+from cleanplate.base.errors import FailedError, MaskError, UsageError
 from cleanplate.base.report import Progress, Watch
 from cleanplate.base.tracks import Track
 from cleanplate.base.types import Frame, Labels, VideoInfo
-from cleanplate.mask.maker import Part, Scene, Timestamps, Warn, close_parts, open_parts, union
+from cleanplate.base.when import Span
+from cleanplate.mask.maker import MAKERS, Part, Scene, Timestamps, Warn, close_parts, open_parts, union
+from cleanplate.mask.networks import chosen_devices
 from cleanplate.mask.shadow import shadowed
 from cleanplate.mask.source import MaskSource
 from cleanplate.mask.stored_format import (
@@ -87,6 +89,11 @@ class StoredMasks:
         """Of the objects that were followed."""
         return self._index.tracks
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the mask pass chose by itself, a sentence each."""
+        return self._index.notes
+
     def check_video(self, info: VideoInfo) -> None:
         """Raises `MaskError` if the masks were made for a picture of another size, or by another clock."""
         again = "make them for this video with: cleanplate mask"
@@ -126,6 +133,21 @@ class StoredMasks:
     def seconds(self, pts: int) -> Fraction:
         """Time since the first frame."""
         return (pts - self._times[0]) * self.time_base
+
+    def bounds(self, rate: Fraction | None) -> list[Fraction]:
+        """Seconds at which each span begins, and at which the last one ends, its last frame shown for 1 / rate."""
+        tick = 1 / rate if rate else self.time_base
+        begun = [self.seconds(pts) for pts in self._times]
+        return [*begun, begun[-1] + (self.frame_count - self.spans[-1].index) * tick]
+
+    def no_hole_in(self, within: Span | None, rate: Fraction | None) -> MaskError:
+        """What to raise where no hole lies in that time, or in any: it says where they lie."""
+        holed = [n for n, span in enumerate(self.spans) if span.file is not None]
+        if within is None or not holed:
+            return MaskError(f"the masks in '{self.folder}' have no hole in any frame; mark what is to go")
+        bounds = self.bounds(rate)
+        where = f"between {float(bounds[holed[0]]):.2f} and {float(bounds[holed[-1] + 1]):.2f} s"
+        return MaskError(f"no hole lies in the time span {within}, they lie {where}; change --start or --stop")
 
     def is_empty(self, pts: int) -> bool:
         """Whether there is no hole at that time. Reads no picture."""
@@ -180,6 +202,8 @@ class MaskSummary:
     "times the labels changed, and the start"
     tracks: tuple[Track, ...] = ()
     "of the objects that were followed"
+    notes: tuple[str, ...] = ()
+    "what was chosen by itself, a sentence each"
 
 
 def make_masks(
@@ -199,7 +223,8 @@ def make_masks(
     `timestamps`: (pts, duration) of each frame in order of showing. `with_shadow`: what the objects cast joins them.
     `video`: the frames with their pictures, to go through several times, for those who look at them. `warn` is
     called with a sentence for each thing that was repaired. Raises `MaskError` for masks that do not fit, cover
-    nothing, or leave nothing to fill from; then nothing is left in the folder.
+    nothing, or leave nothing to fill from, `FailedError` where what was to be found is not there; then nothing is left
+    in the folder.
     """
     for source in sources:
         is_mended = bool(source.hints)  # what is mended may take the place of what it was
@@ -221,7 +246,8 @@ def make_masks(
                     if watch is not None:
                         watch(Progress(stage="mask", done=frame.index + 1, total=len(timestamps)))
             _check_cover(parts, holes, info, warn)
-            index = writer.close(tuple(track for part in parts for track in part.maker.tracks()))
+            tracks = tuple(track for part in parts for track in part.maker.tracks())
+            index = writer.close(tracks, chosen_devices(sources))
         finally:
             close_parts(parts)
     return MaskSummary(
@@ -232,6 +258,7 @@ def make_masks(
         objects=index.objects,
         span_count=len(index.spans),
         tracks=index.tracks,
+        notes=index.notes,
     )
 
 
@@ -239,7 +266,8 @@ def _check_cover(parts: Sequence[Part], holes: Sequence[int], info: VideoInfo, w
     idle = [part for part in parts if not part.has_marked]
     if not any(holes):
         reasons = "; ".join(f"'{part.source}': {part.maker.why_empty}" for part in idle)
-        raise MaskError(
+        nothing = FailedError if all(MAKERS[part.source.kind].is_finder for part in parts) else MaskError
+        raise nothing(
             f"the masks cover nothing in any of the {len(holes)} frames, so there is nothing to do ({reasons})"
         )
     if all(hole_px == info.width_px * info.height_px for hole_px in holes):

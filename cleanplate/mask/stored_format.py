@@ -1,7 +1,7 @@
 """The form of stored masks: a folder with `masks.json` and one palette PNG for each change.
 
     masks/
-      masks.json       version, size, clock, who marked what, and the spans
+      masks.json       version, size, clock, who marked what, the spans, what was followed how surely, and notes
       000000.png       labels from frame 0 on, until the next span begins
       000123.png       labels from frame 123 on
 
@@ -71,9 +71,15 @@ class StoredIndex:
     spans: tuple[LabelSpan, ...]
     tracks: tuple[Track, ...] = ()
     "of the objects that were followed: where they were marked, how sure each frame is, where they were lost"
+    notes: tuple[str, ...] = ()
+    "what the mask pass chose by itself, a sentence each"
 
     def to_json(self) -> str:
         facts = {**asdict(self), "time_base": str(self.time_base)}
+        for track in facts["tracks"]:  # of a long video what was found is seldom in sight
+            looked_for = [n for n, share in enumerate(track["confidence"]) if share is not None]
+            first, stop = (looked_for[0], looked_for[-1] + 1) if looked_for else (0, 0)
+            track |= {"first": first, "confidence": track["confidence"][first:stop]}
         return json.dumps({"format": FORMAT, "version": VERSION, **facts}, indent=1)
 
 
@@ -130,11 +136,14 @@ def _checked(facts: dict[str, Any]) -> StoredIndex:
         sources=tuple(str(source) for source in facts["sources"]),
         spans=spans,
         tracks=tuple(_checked_track(track, frame_count) for track in facts.get("tracks", ())),
+        notes=tuple(str(note) for note in facts.get("notes", ())),
     )
 
 
 def _checked_track(track: dict[str, Any], frame_count: int) -> Track:
-    confidence = tuple(None if share is None else float(share) for share in track["confidence"])
+    first = _bounded(track.get("first", 0), "first", 0, frame_count)
+    known = tuple(None if share is None else float(share) for share in track["confidence"])
+    confidence = (None,) * first + known + (None,) * (frame_count - first - len(known))
     if len(confidence) != frame_count or not all(share is None or 0 <= share <= 1 for share in confidence):
         raise ValueError("the confidence of a track")
     return Track(

@@ -76,7 +76,7 @@ def read_picture(path: Path) -> Picture:
     context = av.CodecContext.create(codec[0], "r")
     context.options = {**codec[1], "max_pixels": str(MAX_PIXELS)}
     try:
-        frames = [*context.decode(av.Packet(data)), *context.decode(None)]  # type: ignore[attr-defined]
+        frames = [*context.decode(av.Packet(data)), *context.decode(None)]  # type: ignore[attr-defined]  # PyAV's stub
         if len(frames) != 1 or frames[0].is_corrupt:
             raise MaskError(f"the mask {path} is damaged; save it again as PNG")
         return _picture(frames[0], codec[0])

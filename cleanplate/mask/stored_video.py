@@ -13,6 +13,7 @@ import av
 from av.error import FFmpegError
 
 from cleanplate.base.errors import MediaError
+from cleanplate.base.types import Labels
 from cleanplate.mask.maker import Timestamps
 from cleanplate.mask.stored import StoredMasks
 from cleanplate.mask.stored_format import label_png
@@ -21,9 +22,9 @@ from cleanplate.mask.stored_format import label_png
 def write_label_video(masks: StoredMasks, timestamps: Timestamps, path: Path) -> None:
     """The labels of each of those frames (pts, duration: ticks), and `path` + .json with who found what, when.
 
-    Raises `MediaError` where it cannot be written; then nothing of it is left.
+    Raises `MediaError` where it cannot be written; then no part of a file is left.
     """
-    part = path.with_name(f".{path.name}.part")
+    part, facts_part = path.with_name(f".{path.name}.part"), path.with_name(f".{path.name}.json.part")
     frame_s = masks.time_base * max(min((duration for _, duration in timestamps), default=1), 1)
     try:
         with av.open(
@@ -31,8 +32,11 @@ def write_label_video(masks: StoredMasks, timestamps: Timestamps, path: Path) ->
         ) as out:
             stream = out.add_stream("png", rate=(1 / frame_s).limit_denominator(60000))
             stream.width, stream.height, stream.pix_fmt = masks.width_px, masks.height_px, "pal8"
+            drawn: Labels | None = None
             for pts, duration in timestamps:
-                packet = av.Packet(label_png(masks.labels(pts)))
+                if (labels := masks.labels(pts)) is not drawn:
+                    drawn, picture = labels, label_png(labels)
+                packet = av.Packet(picture)
                 packet.stream, packet.time_base = stream, masks.time_base
                 packet.pts = packet.dts = pts
                 packet.duration, packet.is_keyframe = duration, True
@@ -43,10 +47,13 @@ def write_label_video(masks: StoredMasks, timestamps: Timestamps, path: Path) ->
             "objects": masks.objects,
             "sources": masks.sources,
             "tracks": [asdict(track) for track in masks.tracks],
+            "notes": masks.notes,
         }
-        path.with_name(f"{path.name}.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
+        facts_part.write_text(json.dumps(facts, indent=1), encoding="utf-8")
+        facts_part.replace(path.with_name(f"{path.name}.json"))
         part.replace(path)
     except (FFmpegError, OSError) as error:
         raise MediaError(f"the label video '{path}' cannot be written ({error}); give another name") from error
     finally:
         part.unlink(missing_ok=True)
+        facts_part.unlink(missing_ok=True)

@@ -31,7 +31,7 @@ class LabelWriter:
     PNGs that are not stored masks, `MediaError` where nothing can be written.
     """
 
-    def __init__(self, folder: Path, info: VideoInfo, sources: Sequence[MaskSource]) -> None:
+    def __init__(self, folder: Path, info: VideoInfo, sources: Sequence[MaskSource | str]) -> None:
         self.folder = folder
         self._info = info
         self._sources = tuple(map(str, sources))
@@ -76,17 +76,23 @@ class LabelWriter:
         self._spans.append(span)
         return span
 
-    def close(self, tracks: tuple[Track, ...] = ()) -> StoredIndex:
-        """Puts everything in place, instead of masks stored there before; from now on the folder holds these."""
+    def close(
+        self, tracks: tuple[Track, ...] = (), notes: tuple[str, ...] = (), *, frame_count: int | None = None
+    ) -> StoredIndex:
+        """Puts everything in place, instead of masks stored there before; from now on the folder holds these.
+
+        `frame_count`: of the video, where only frames with new labels were added; None = as many as were added.
+        """
         index = StoredIndex(
             width_px=self._info.width_px,
             height_px=self._info.height_px,
             time_base=self._info.time_base,
-            frame_count=self._frame_count,
+            frame_count=frame_count or self._frame_count,
             objects=tuple(sorted(self._objects)),
             sources=self._sources,
             spans=tuple(self._spans),
             tracks=tracks,
+            notes=notes,
         )
         try:
             part = self.folder / _PART_NAME

@@ -18,17 +18,17 @@ from numpy.typing import NDArray
 from cleanplate.base.checkpoint import load_network
 from cleanplate.base.device import choose_device
 from cleanplate.base.errors import UsageError
+from cleanplate.base.precision import MixedOptions, in_precision
 from cleanplate.base.types import Image, Labels, Prompt
 from cleanplate.mask.nets.deaot import DEVIATION, MEAN, MOST_OBJECTS, STRIDE_PX, DeAot, Features, resized
 from cleanplate.mask.nets.deaot_loop import PUBLISHED_GAP, Ten, labels_of_ten, merged
-from cleanplate.mask.precision import check_precision, in_precision
-from cleanplate.mask.tracker import Tracked, Tracker, with_holes
+from cleanplate.mask.tracker import Tracked, Tracker, mean_over, with_holes
 
 WEIGHTS = "deaot-r50l"
 
 
 @dataclass(frozen=True, kw_only=True)
-class DeAotOptions:
+class DeAotOptions(MixedOptions):
     """The knobs of DeAOT."""
 
     memory_frames: int = 8
@@ -38,11 +38,8 @@ class DeAotOptions:
     work_edge_px: int = 1040
     "the longer side of the pictures it looks at; larger ones are made smaller"
 
-    precision: str = "fp32"
-    "fp32, or bf16: faster on processors and graphics cards that have it, and a little different"
-
     def __post_init__(self) -> None:
-        check_precision(self.precision)
+        super().__post_init__()
         if self.memory_frames < 0:
             raise UsageError(f"memory_frames is {self.memory_frames}, but must be at least 1, or 0 for no bound")
         if self.gap_frames < 1:
@@ -73,11 +70,7 @@ class DeAotTracker(Tracker):
             labels, shares = self._track(image, prompts)
         for prompt in prompts:
             shares[labels == prompt.object_id] = 1
-        count = np.bincount(labels.ravel(), minlength=256)
-        total = np.bincount(labels.ravel(), weights=shares.ravel(), minlength=256)
-        return Tracked(
-            labels=labels, confidence={n: min(float(total[n] / max(count[n], 1)), 1.0) for n in sorted(self._ids)}
-        )
+        return Tracked(labels=labels, confidence=mean_over(labels, shares, self._ids))
 
     def _track(self, image: Image, prompts: Sequence[Prompt]) -> tuple[Labels, NDArray[np.float32]]:
         """Labels (H, W), and the probability of each."""

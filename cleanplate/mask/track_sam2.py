@@ -20,29 +20,25 @@ from numpy.typing import NDArray
 from cleanplate.base.device import choose_device
 from cleanplate.base.errors import UsageError
 from cleanplate.base.extras import require
-from cleanplate.base.hub import check_release
+from cleanplate.base.hub import SAM2, ModelOptions
+from cleanplate.base.precision import in_precision
 from cleanplate.base.types import Image, Labels, Prompt
-from cleanplate.mask.precision import check_precision, in_precision
-from cleanplate.mask.sam import as_pixels, load_model, resized
-from cleanplate.mask.tracker import Tracked, Tracker, with_holes
-
-RELEASES = ("sam2-", "sam2.1-")
+from cleanplate.mask.pretrained import as_square, load_model, resized
+from cleanplate.mask.tracker import Tracked, Tracker, mean_over, with_holes
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sam2TrackOptions:
+class Sam2TrackOptions(ModelOptions):
     """The knobs of SAM 2 on video."""
 
     model: str = "sam2.1-hiera-small"
     "which of the published sizes: sam2- or sam2.1-hiera-tiny, -small, -base-plus or -large"
     given_frames: int = 4
     "of each object, the frames with a given mask that are remembered: the first and the latest"
-    precision: str = "fp32"
-    "fp32, or bf16: faster on processors and graphics cards that have it, and a little different"
+    releases = SAM2
 
     def __post_init__(self) -> None:
-        check_release(self.model, RELEASES)
-        check_precision(self.precision)
+        super().__post_init__()
         if not 1 <= self.given_frames <= 100:
             raise UsageError(f"given_frames is {self.given_frames}, but must lie between 1 and 100")
 
@@ -67,7 +63,7 @@ class Sam2Tracker(Tracker):
         """See `Tracker.step`."""
         shape, edge_px = image.shape[:2], self._network.image_size
         labels, shares = np.zeros(shape, np.uint8), np.ones(shape, np.float32)
-        pixels = as_pixels(image, (edge_px, edge_px), edge_px).to(self.device)
+        pixels = as_square(image, (edge_px, edge_px), edge_px).to(self.device)
         if self._session.obj_ids:
             labels, shares = self._draw(self._look(pixels), shape)
         labels = with_holes(labels, prompts)
@@ -78,10 +74,7 @@ class Sam2Tracker(Tracker):
             self._look(pixels)
         self._forget()
         self._frame += 1
-        count = np.bincount(labels.ravel(), minlength=256)
-        total = np.bincount(labels.ravel(), weights=shares.ravel(), minlength=256)
-        sure = {n: min(float(total[n] / max(count[n], 1)), 1.0) for n in sorted(self._session.obj_ids)}
-        return Tracked(labels=labels, confidence=sure)
+        return Tracked(labels=labels, confidence=mean_over(labels, shares, self._session.obj_ids))
 
     def _look(self, pixels: Any) -> Any:
         """The session's answer for the frame at hand."""

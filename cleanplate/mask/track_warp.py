@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cleanplate.base.types import Image, Labels, Prompt
-from cleanplate.mask.tracker import FlowOptions, Tracked, Tracker, with_holes
+from cleanplate.mask.tracker import FlowOptions, Tracked, Tracker, mean_over, with_holes
 from cleanplate.motion.estimator import make_estimator
 from cleanplate.motion.warp import consistent
 
@@ -44,7 +44,7 @@ class Warp(Tracker):
         self._before = image.copy()
         for prompt in prompts:
             agrees[self._labels == prompt.object_id] = True
-        return Tracked(labels=self._labels, confidence=_shares(self._labels, agrees, self._ids))
+        return Tracked(labels=self._labels, confidence=mean_over(self._labels, agrees, self._ids))
 
 
 def _look_up(labels: Labels, xy: NDArray[np.float32]) -> Labels:
@@ -55,10 +55,3 @@ def _look_up(labels: Labels, xy: NDArray[np.float32]) -> Labels:
     return np.asarray(
         cv2.remap(labels, x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=0), np.uint8
     )
-
-
-def _shares(labels: Labels, agrees: NDArray[np.bool_], ids: set[int]) -> dict[int, float]:
-    """The share of each object's samples that agree; 0 without samples."""
-    of_all = np.bincount(labels.ravel(), minlength=256)
-    good = np.bincount(labels[agrees], minlength=256)
-    return {one: float(good[one] / of_all[one]) if of_all[one] else 0.0 for one in sorted(ids)}

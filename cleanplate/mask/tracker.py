@@ -17,22 +17,22 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import defaultdict, deque
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cleanplate.base.errors import MaskError, UsageError
-from cleanplate.base.extras import require
-from cleanplate.base.hub import HUB
+from cleanplate.base.hub import SAM2, models_of
 from cleanplate.base.options import fill_options
+from cleanplate.base.table import Row, choose
 from cleanplate.base.types import Image, Labels, Prompt
 from cleanplate.mask.sight import WORK_PX
 from cleanplate.motion.estimator import ITERATIONS, check_estimator
 
-PromptKind = Literal["hole", "box", "points", "words"]
+_Picture = TypeVar("_Picture", bound=Image)
 
 CANNOT_TELL = 0.5
 "confidence of a tracker that does not look"
@@ -51,7 +51,7 @@ class Tracked:
 
 @dataclass(frozen=True)
 class NoOptions:
-    """For trackers without knobs."""
+    """For trackers and segmenters without knobs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,8 +76,6 @@ class Tracker(ABC):
     "frames it wants to see after the one it is asked about"
     work_px: ClassVar[int] = WORK_PX
     "samples of the pictures on which it works best: larger ones are made small before it sees them"
-    prompt_kinds: ClassVar[frozenset[PromptKind]] = frozenset({"hole"})
-    "what it can start from; a hole is a must"
 
     def __init__(self, options: Any, device: str = "cpu") -> None:
         self.options = options
@@ -92,67 +90,43 @@ class Tracker(ABC):
         """
 
 
-@dataclass(frozen=True, kw_only=True)
-class TrackerSpec:
-    """One row of the table."""
-
-    where: str
-    "module:class, imported when used"
-    summary: str
-    extra: str | None = None
-    "the pip extra it needs"
-    weights: tuple[str, ...] = ()
-    "rows of the weights table"
-    models: tuple[str, ...] = ()
-    "rows of the table of models on the hub, any of which it can use"
-    licence: str = "Apache-2.0"
-    is_trained: bool = True
-    "False exempts the row from the quality part of the contract"
-
-
-TRACKERS: dict[str, TrackerSpec] = {
-    "deaot": TrackerSpec(
+TRACKERS: dict[str, Row] = {
+    "deaot": Row(
         where="cleanplate.mask.track_deaot:DeAotTracker",
         summary="DeAOT: a network that carries masks by attention to earlier frames; finds again what was hidden",
         extra="neural",
         weights=("deaot-r50l",),
         licence="BSD-3-Clause",
     ),
-    "flow": TrackerSpec(
+    "flow": Row(
         where="cleanplate.mask.track_flow:FlowTracker",
         summary="flow, motion against the background, learned looks, and borders on edges; finds again what was hidden",
     ),
-    "hold": TrackerSpec(
+    "hold": Row(
         where="cleanplate.mask.track_hold:Hold",
         summary="leaves each mask where it was given: what tracking is measured against",
     ),
-    "sam2": TrackerSpec(
+    "sam2": Row(
         where="cleanplate.mask.track_sam2:Sam2Tracker",
         summary="SAM 2 and 2.1: a network with a memory of seven frames; sharp borders, each object on its own",
         extra="neural",
-        models=tuple(name for name in HUB if name.startswith("sam2")),
+        models=models_of(SAM2),
     ),
-    "warp": TrackerSpec(
+    "warp": Row(
         where="cleanplate.mask.track_warp:Warp",
         summary="carries the masks along dense flow from frame to frame; drifts, and never finds again what it lost",
     ),
 }
 
 
-def tracker_spec(name: str) -> TrackerSpec:
+def tracker_spec(name: str) -> Row:
     """The table's row of that name. Raises `UsageError` naming those there are."""
-    if name not in TRACKERS:
-        raise UsageError(f"there is no tracker '{name}'; choose one of {', '.join(TRACKERS)}")
-    return TRACKERS[name]
+    return choose(TRACKERS, name, "tracker")
 
 
 def tracker_class(name: str) -> type[Tracker]:
     """The class of the table's row. Raises as `make_tracker` does."""
-    spec = tracker_spec(name)
-    if spec.extra:
-        require("torch", spec.extra)
-    module, _, attribute = spec.where.partition(":")
-    found: type[Tracker] = getattr(import_module(module), attribute)
+    found: type[Tracker] = tracker_spec(name).load()
     return found
 
 
@@ -183,35 +157,42 @@ def track(
     Holds `look_ahead_frames` frames. Raises `UsageError` or `MaskError` for prompts that the tracker cannot take, that
     do not fit the picture, or whose frame does not come; `UsageError` for frames of several sizes.
     """
-    waiting = _by_frame(tracker, prompts)
-    held: deque[tuple[int, Image]] = deque()
-    shape: tuple[int, ...] | None = None
-
-    def answer() -> tuple[int, Tracked]:
-        index, image = held.popleft()
+    waiting = _by_frame(prompts)
+    for index, image, coming in with_coming(_of_one_size(frames), tracker.look_ahead_frames):
         given = waiting.pop(index, [])
         for prompt in given:
             _check_fit(prompt, image)
-        return index, tracker.step(image, given, tuple(image for _, image in held))
-
-    for index, image in frames:
-        shape = shape or image.shape
-        if image.shape != shape:
-            raise UsageError(
-                f"frame {index} is {image.shape[1]}x{image.shape[0]} but those before are {shape[1]}x{shape[0]}; "
-                "tracking needs frames of one size"
-            )
-        held.append((index, image))
-        if len(held) > tracker.look_ahead_frames:
-            yield answer()
-    while held:
-        yield answer()
+        yield index, tracker.step(image, given, coming)
     if waiting:
         prompt = waiting[min(waiting)][0]
         raise UsageError(
             f"object {prompt.object_id} was marked on frame {prompt.index}, which the video does not have; "
             "frames count from 0"
         )
+
+
+def with_coming(
+    frames: Iterable[tuple[int, _Picture]], ahead: int
+) -> Iterator[tuple[int, _Picture, tuple[_Picture, ...]]]:
+    """(index, image, up to `ahead` images after it) of each (index, image)."""
+    held: deque[tuple[int, _Picture]] = deque()
+
+    def first() -> tuple[int, _Picture, tuple[_Picture, ...]]:
+        return *held.popleft(), tuple(image for _, image in held)
+
+    for one in frames:
+        held.append(one)
+        if len(held) > ahead:
+            yield first()
+    while held:
+        yield first()
+
+
+def mean_over(labels: Labels, shares: NDArray[np.float32 | np.bool_], ids: Iterable[int]) -> dict[int, float]:
+    """The mean of the shares (H, W), 0-1, over each object's samples: 0 for one that has none."""
+    count = np.bincount(labels.ravel(), minlength=256)
+    total = np.bincount(labels.ravel(), weights=shares.ravel(), minlength=256)
+    return {n: min(float(total[n] / max(count[n], 1)), 1.0) for n in sorted(ids)}
 
 
 def with_holes(labels: Labels, prompts: Sequence[Prompt]) -> Labels:
@@ -225,14 +206,25 @@ def with_holes(labels: Labels, prompts: Sequence[Prompt]) -> Labels:
     return drawn
 
 
-def _by_frame(tracker: Tracker, prompts: Iterable[Prompt]) -> dict[int, list[Prompt]]:
+def _of_one_size(frames: Iterable[tuple[int, Image]]) -> Iterator[tuple[int, Image]]:
+    shape: tuple[int, ...] | None = None
+    for index, image in frames:
+        shape = shape or image.shape
+        if image.shape != shape:
+            raise UsageError(
+                f"frame {index} is {image.shape[1]}x{image.shape[0]} but those before are {shape[1]}x{shape[0]}; "
+                "tracking needs frames of one size"
+            )
+        yield index, image
+
+
+def _by_frame(prompts: Iterable[Prompt]) -> dict[int, list[Prompt]]:
     found: dict[int, list[Prompt]] = defaultdict(list)
     for prompt in prompts:
-        kinds = _kinds_of(prompt)
-        if not kinds or kinds - tracker.prompt_kinds:
+        if prompt.hole is None or prompt.points_xy or prompt.box_xyxy is not None:
             raise UsageError(
-                f"object {prompt.object_id} was marked by {' and '.join(sorted(kinds)) or 'nothing'}, but this tracker "
-                f"starts from {' or '.join(sorted(tracker.prompt_kinds))}; give a mask of it"
+                f"trackers start from a mask of object {prompt.object_id} and from nothing else; give one, as a "
+                "segmenter makes it from clicks or a box"
             )
         if not 1 <= prompt.object_id <= 255:
             raise UsageError(f"an object has the id {prompt.object_id}; ids must lie between 1 and 255")
@@ -240,16 +232,6 @@ def _by_frame(tracker: Tracker, prompts: Iterable[Prompt]) -> dict[int, list[Pro
     if not found:
         raise UsageError("no object was given to track; mark one on any frame")
     return dict(found)
-
-
-def _kinds_of(prompt: Prompt) -> set[PromptKind]:
-    given: dict[PromptKind, bool] = {
-        "hole": prompt.hole is not None,
-        "box": prompt.box_xyxy is not None,
-        "points": bool(prompt.points_xy),
-        "words": prompt.words is not None,
-    }
-    return {kind for kind, is_given in given.items() if is_given}
 
 
 def _check_fit(prompt: Prompt, image: Image) -> None:
@@ -260,10 +242,3 @@ def _check_fit(prompt: Prompt, image: Image) -> None:
             f"the mask {where} is {prompt.hole.dtype} {prompt.hole.shape}, but must be bool ({height}, {width}) "
             "as the picture"
         )
-    for x, y in prompt.points_xy:
-        if not (0 <= x <= width - 1 and 0 <= y <= height - 1):
-            raise UsageError(f"the point {x:g},{y:g} {where} lies outside the picture of {width}x{height}")
-    if prompt.box_xyxy is not None:
-        x0, y0, x1, y1 = prompt.box_xyxy
-        if not (0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height):
-            raise UsageError(f"the box {x0},{y0},{x1},{y1} {where} does not lie in the picture of {width}x{height}")
