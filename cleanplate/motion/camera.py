@@ -40,11 +40,11 @@ def _fit(source: NDArray[np.float64], target: NDArray[np.float64], sigma: float,
     weights = np.ones(len(source))
     plane = np.eye(3)
     for _ in range(rounds):
-        # Solving and the median are numpy's: compiled here they would be half of what a first run compiles.
-        found = np.linalg.solve(*_normal_equations(source, target, weights))
-        plane = np.append(found, 1.0).reshape(3, 3)
+        # Solving is numpy's: compiled here it would be half of what a first run compiles.
+        plane.flat[:8] = np.linalg.solve(*_normal_equations(source, target, weights))
         residuals = _residuals(source, target, plane)
-        weights = 1 / (1 + residuals / max(sigma * sigma, float(np.median(residuals))))
+        middle = float(np.partition(residuals, len(residuals) // 2)[len(residuals) // 2])
+        weights = 1 / (1 + residuals / max(sigma * sigma, middle))
     return plane
 
 
@@ -77,7 +77,7 @@ def _normal_equations(
 
 
 @numba.njit(inline="always", **KERNEL)
-def moved_by(plane, x, y):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201 - numba infers them at each call
+def moved_by(plane, x, y):
     """Where a plane (3, 3), last entry 1, takes (x, y)."""
     depth = plane[2, 0] * x + plane[2, 1] * y + 1.0
     return (

@@ -47,7 +47,7 @@ def lean(
     return solved
 
 
-@numba.njit(**KERNEL)
+@numba.njit(forceinline=True, **KERNEL)
 def _halve(values: NDArray[np.float32], pull: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Half as many samples each way. A level's gradients weigh the same as the finer one's, so pulls add up."""
     height, width, channels = values.shape
@@ -67,7 +67,7 @@ def _halve(values: NDArray[np.float32], pull: NDArray[np.float32]) -> tuple[NDAr
     return out, out_pull
 
 
-@numba.njit(**KERNEL)
+@numba.njit(forceinline=True, **KERNEL)
 def _enlarge(coarse: NDArray[np.float32], fine: NDArray[np.float32], pull: NDArray[np.float32]) -> None:
     """Bilinear, from half as many samples each way into what is not `KNOWN` of `fine` (H, W, C)."""
     height, width, channels = fine.shape
@@ -89,7 +89,7 @@ def _enlarge(coarse: NDArray[np.float32], fine: NDArray[np.float32], pull: NDArr
                 fine[y, x, c] = top + wy * (low - top)
 
 
-@numba.njit(**KERNEL)
+@numba.njit(forceinline=True, **KERNEL)
 def _relax(
     values: NDArray[np.float32], wish: NDArray[np.float32], pull: NDArray[np.float32], sweeps: int, omega: float
 ) -> None:
@@ -110,7 +110,7 @@ def _relax(
 
 
 @numba.njit(**KERNEL)
-def _solve(wish, pull, sweeps):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - numba infers them
+def _solve(wish, pull, sweeps):
     """One level of the pyramid, and all coarser ones before it."""
     solved = wish.copy()
     if max(pull.shape) > 1 and (pull < SETTLES).any():

@@ -14,12 +14,14 @@ A dissolve is one cut too, past its middle (`dissolves`).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from cleanplate.base.types import Planes
 from cleanplate.motion.dissolves import DissolveFinder
 from cleanplate.motion.small_flow import LEAST_PX, between, small_flow
 from cleanplate.motion.warp import warp
@@ -56,6 +58,11 @@ QUIET = 0.85
 MEMORY_FRAMES = 4
 
 
+def bright(native: Planes) -> NDArray[Any]:
+    """The samples (H, W) that are most of luma: of RGB the green ones."""
+    return native.arrays[1 if native.layout.model == "rgb" else 0]
+
+
 def thumbnail(luma: NDArray[Any], bit_depth: int, hole: NDArray[np.bool_] | None) -> Small:
     """A small picture of what is not hidden: (h, w) float32 on the 8-bit scale, about `SMALL_PX` on its longer side.
 
@@ -85,6 +92,7 @@ class CutFinder:
         self._scores: list[float] = []
         self._coarse, self._fine = small_flow(finest_scale=1), small_flow(finest_scale=0)
         self._coarse.setVariationalRefinementIterations(0)
+        self._motion: NDArray[np.float32] | None = None  # that of the last pair: the next one's is often the same
 
     def push(self, small: Small) -> bool:
         """The next frame's thumbnail; True if it starts a new shot. The first frame does not."""
@@ -132,17 +140,24 @@ class CutFinder:
         if float(np.abs(a - b)[known].mean()) < CALM:
             return 1.0
         a8, b8 = (np.clip(p + 128, 0, 255).astype(np.uint8) for p in (a, b))
-        for flow in (self._coarse, self._fine):  # the fine one takes ten times as long and is seldom needed
-            onward = between(flow, a8, b8)
+        for onward in self._motions(a8, b8):
             texture, correlation = _structure(a, warp(b, onward)[0])
             found = _share(texture, correlation > ALIKE)
             if found > SURE:
+                self._motion = onward
                 return found
         # Flow can mend much of what does not belong together; it does not find its way back then.
         home = warp(between(self._fine, b8, a8), onward)[0]
         size = (onward**2).sum(axis=-1) + (home**2).sum(axis=-1)
         agrees = ((onward + home) ** 2).sum(axis=-1) < 0.02 * size + 0.5
         return (found + _share(texture, agrees * np.clip(correlation, 0, 1))) / 2
+
+    def _motions(self, now: NDArray[np.uint8], then: NDArray[np.uint8]) -> Iterator[NDArray[np.float32]]:
+        """What may lead from one picture to the other, cheapest first."""
+        if self._motion is not None and self._motion.shape[:2] == now.shape:
+            yield self._motion
+        for flow in (self._coarse, self._fine):  # the fine one takes ten times as long and is seldom needed
+            yield between(flow, now, then)
 
 
 def _says_nothing(small: Small) -> bool:

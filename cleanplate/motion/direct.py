@@ -6,11 +6,9 @@ Kanade 1981; Baker and Matthews, "Lucas-Kanade 20 years on", 2004), with a gain 
 change. What they leave is then compared, place by place, with what a small slip and some noise would leave.
 """
 
-# numba gives the kernels their types from the arrays they are called with
-# ruff: noqa: ANN001, ANN202
-
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
@@ -27,8 +25,9 @@ LEAST_SIDE_PX = 12  # of the coarsest picture
 MOST_POINTS = 1200  # looked at in one step
 REACH_PX = 3  # of the coarsest picture: shifts tried before any step
 ALL_FROM = 1000  # known samples from which on a level tells more than a shift
-STEPS = 6  # a level, at most
-SETTLED = 5e-5  # a step that moves no corner by more, in halves of the picture's longer side, is the last of its level
+STEPS = 6  # at full size, at most
+COARSE_STEPS = 3  # on smaller pictures: the next level goes on from there
+SETTLED = 1e-4  # a step that moves no corner by more, in halves of the picture's longer side, is the last of its level
 STILL_PX = 0.02  # a plane that moves no corner by more is noise: nothing moves
 ODD_LEVELS = 3.0  # residuals count by 1 / (1 + (r / this)^2), or by their mean where that is larger
 HOLD = 1e-6  # of a parameter's own evidence: keeps what no texture tells where it was
@@ -38,20 +37,27 @@ SOFT = (5, 5)  # px of the Gaussian that both pictures are blurred with
 WINDOW = (7, 7)  # px of a place
 EXPLAINED = 0.99  # of the places near the hole must be
 HOPELESS = (0.7, 0.4)  # of the places in pictures half and a quarter as large: with fewer it is given up
+GUESSED_LEVELS = 2  # finest pictures that a guess is improved on
+
+_Level = tuple[NDArray[Any], NDArray[Any], NDArray[np.bool_]]
+# both pictures, and what one of them hides
 
 
 def find_plane(
-    source: NDArray[np.uint8], target: NDArray[np.uint8], hidden: NDArray[np.bool_], near: Box
+    source: NDArray[np.uint8],
+    target: NDArray[np.uint8],
+    hidden: NDArray[np.bool_],
+    near: Box,
+    guess: Plane | None = None,
 ) -> Plane | None:
     """The plane that takes points of `source` to `target`, gray (H, W), if all that is `near` follows it; else None.
 
-    `hidden` (H, W): samples that one of them does not show; both pictures must be filled there.
+    `hidden` (H, W): samples that one of them does not show; both pictures must be filled there. `guess`: one that may
+    be right to a few pixels; coarse pictures are then looked at only if it is not.
     """
     # Made softer, for fine patterns and grain differ from frame to frame wherever they are looked up between samples.
     spoilt = cv2.dilate(np.ascontiguousarray(hidden).view(np.uint8), np.ones(SOFT, np.uint8)) > 0
-    levels: list[tuple[NDArray[Any], NDArray[Any], NDArray[np.bool_]]] = [
-        (cv2.GaussianBlur(source, SOFT, 0), cv2.GaussianBlur(target, SOFT, 0), spoilt)
-    ]
+    levels: list[_Level] = [(cv2.GaussianBlur(source, SOFT, 0), cv2.GaussianBlur(target, SOFT, 0), spoilt)]
     while min(levels[-1][0].shape) >= 2 * LEAST_SIDE_PX:
         one, other, away = levels[-1]
         size = ((one.shape[1] + 1) // 2, (one.shape[0] + 1) // 2)
@@ -62,8 +68,28 @@ def find_plane(
     height, width = source.shape
     spread = max(height, width) / 2
     grid = np.array([width / 2 - 0.5, height / 2 - 0.5, spread])
-    plane, light = np.eye(3), np.array([1.0, 0.0])
-    plane[:2, 2] = np.array(_nearest(*levels[-1])) * 2 ** (len(levels) - 1) / spread
+    normal = np.array([[1 / spread, 0, -grid[0] / spread], [0, 1 / spread, -grid[1] / spread], [0, 0, 1]])
+    plane: Plane | None = None
+    if guess is not None:
+        start = normal @ guess @ np.linalg.inv(normal)
+        plane = _improved(levels[:GUESSED_LEVELS], grid, start / start[2, 2], near)
+    if plane is None:
+        start = np.eye(3)
+        start[:2, 2] = np.array(_nearest(*levels[-1])) * 2 ** (len(levels) - 1) / spread
+        plane = _improved(levels, grid, start, near)
+    if plane is None:
+        return None
+    found: Plane = np.linalg.inv(normal) @ plane @ normal
+    found /= found[2, 2]
+    corners = np.array([[0, 0, 1], [width - 1, 0, 1], [0, height - 1, 1], [width - 1, height - 1, 1]], np.float64).T
+    moved = found @ corners
+    is_still = np.abs(moved[:2] / moved[2] - corners[:2]).max() < STILL_PX
+    return np.eye(3) if is_still else found
+
+
+def _improved(levels: Sequence[_Level], grid: NDArray[np.float64], plane: Plane, near: Box) -> Plane | None:
+    """The plane, in coordinates that span -1 to 1, fitted coarsest level first; None = it explains too little."""
+    light = np.array([1.0, 0.0])
     for level in range(len(levels) - 1, -1, -1):
         _descend(*levels[level], level, grid, plane, light)
         if not (np.isfinite(plane).all() and np.isfinite(light).all()):
@@ -72,13 +98,7 @@ def find_plane(
             least = HOPELESS[level - 1] if level else EXPLAINED
             if _explained(*levels[level], level, grid, plane, light, near) < least:
                 return None
-    normal = np.array([[1 / spread, 0, -grid[0] / spread], [0, 1 / spread, -grid[1] / spread], [0, 0, 1]])
-    found = np.linalg.inv(normal) @ plane @ normal
-    found /= found[2, 2]
-    corners = np.array([[0, 0, 1], [width - 1, 0, 1], [0, height - 1, 1], [width - 1, height - 1, 1]], np.float64).T
-    moved = found @ corners
-    is_still = np.abs(moved[:2] / moved[2] - corners[:2]).max() < STILL_PX
-    return np.eye(3) if is_still else found
+    return plane
 
 
 def plane_flow(plane: Plane, box: Box) -> NDArray[np.float32]:
@@ -92,7 +112,7 @@ def plane_flow(plane: Plane, box: Box) -> NDArray[np.float32]:
 
 
 @numba.njit(**KERNEL)
-def _nearest(source, target, hidden):  # type: ignore[no-untyped-def]
+def _nearest(source, target, hidden):
     """The whole shift (x, y) by which the pictures differ least, light apart."""
     height, width = source.shape
     best, best_x, best_y = np.inf, 0, 0
@@ -130,14 +150,15 @@ def _descend(
         return
     some = slice(None, None, -(-len(xs) // MOST_POINTS) | 1)  # odd, lest whole columns are left out
     told = np.arange(10) if len(xs) >= ALL_FROM else np.array([2, 5, 8, 9])  # shift, gain and offset
-    _steps(source, target, hidden, xs[some], ys[some], 2.0**level, grid, plane, light, told)
+    steps = COARSE_STEPS if level else STEPS
+    _steps(source, target, hidden, xs[some], ys[some], 2.0**level, grid, plane, light, told, steps)
 
 
 @numba.njit(**KERNEL)
-def _steps(source, target, hidden, xs, ys, scale, grid, plane, light, told):  # type: ignore[no-untyped-def]
+def _steps(source, target, hidden, xs, ys, scale, grid, plane, light, told, steps):
     count = len(told)
     odd = ODD_LEVELS
-    for _ in range(STEPS):
+    for _ in range(steps):
         left, right, odd = _equations(source, target, hidden, xs, ys, scale, grid, plane, light, odd)
         rows = np.zeros((count, count + 1))
         for i in range(count):
@@ -165,7 +186,7 @@ def _steps(source, target, hidden, xs, ys, scale, grid, plane, light, told):  # 
 
 
 @numba.njit(inline="always", **KERNEL)
-def _look(target, hidden, grid, scale, plane, x, y):  # type: ignore[no-untyped-def]
+def _look(target, hidden, grid, scale, plane, x, y):
     """What `target` shows where the plane takes a sample (x, y) of this level: whether it is known, its value, its
     gradient a unit of the plane's coordinates, and where it lies in these, before and after."""
     height, width = target.shape
@@ -184,8 +205,8 @@ def _look(target, hidden, grid, scale, plane, x, y):  # type: ignore[no-untyped-
     return True, value, gx * grid[2] / scale, gy * grid[2] / scale, px, py, u, v
 
 
-@numba.njit(**KERNEL)
-def _equations(source, target, hidden, xs, ys, scale, grid, plane, light, odd):  # type: ignore[no-untyped-def]
+@numba.njit(forceinline=True, **KERNEL)
+def _equations(source, target, hidden, xs, ys, scale, grid, plane, light, odd):
     """The normal equations of one step, and the mean residual (or `ODD_LEVELS`), for the weights of the next."""
     left, right, row = np.zeros((10, 10)), np.zeros(10), np.zeros(10)
     total, count = 0.0, 0
@@ -235,7 +256,7 @@ def _explained(
 
 
 @numba.njit(**KERNEL)
-def _leave(source, target, hidden, x0, y0, x1, y1, scale, grid, plane, light):  # type: ignore[no-untyped-def]
+def _leave(source, target, hidden, x0, y0, x1, y1, scale, grid, plane, light):
     """Of each sample in the box: the squared residual, how large it may be, and whether it is known at all."""
     left, allowed = np.zeros((y1 - y0, x1 - x0), np.float32), np.zeros((y1 - y0, x1 - x0), np.float32)
     known = np.zeros((y1 - y0, x1 - x0), np.float32)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cleanplate.base.errors import UsageError
-from cleanplate.base.extras import require
+from cleanplate.base.table import Row, choose
 from cleanplate.base.types import Flow
 
 
@@ -29,17 +28,8 @@ class Estimator(ABC):
 
 
 @dataclass(frozen=True, kw_only=True)
-class EstimatorSpec:
-    """One row of the table."""
-
-    where: str
-    "module:class, imported when used"
-    summary: str
-    extra: str | None = None
-    "the pip extra it needs"
-    weights: tuple[str, ...] = ()
-    "rows of the weights table; such an estimator is a network, on a device, that corrects its flow again and again"
-    licence: str = "Apache-2.0"
+class EstimatorSpec(Row):
+    """One row of the table. One with weights is a network, on a device, that corrects its flow again and again."""
 
 
 ITERATIONS = 12
@@ -62,10 +52,14 @@ ESTIMATORS: dict[str, EstimatorSpec] = {
 
 def check_estimator(name: str, iterations: int = ITERATIONS) -> None:
     """Raises `UsageError` for a name that is not in the table, and for a number of corrections that is out of range."""
-    if name not in ESTIMATORS:
-        raise UsageError(f"there is no flow estimator '{name}'; choose one of {', '.join(ESTIMATORS)}")
+    choose(ESTIMATORS, name, "flow estimator")
     if not 1 <= iterations <= 100:
         raise UsageError(f"iterations is {iterations}, but must lie between 1 and 100")
+
+
+def flow_networks(options: Any) -> frozenset[str]:
+    """Rows of the table of weights that whoever has these options finds flow with; none if they do not choose."""
+    return frozenset(ESTIMATORS[getattr(options, "flow", "dis")].weights)
 
 
 def make_estimator(name: str, device: str = "cpu", iterations: int = ITERATIONS) -> Estimator:
@@ -75,10 +69,7 @@ def make_estimator(name: str, device: str = "cpu", iterations: int = ITERATIONS)
     """
     check_estimator(name, iterations)
     spec = ESTIMATORS[name]
-    if spec.extra is not None:
-        require("torch", spec.extra)
-    module, _, attribute = spec.where.partition(":")
-    build = getattr(import_module(module), attribute)
+    build = spec.load()
     made: Estimator = build(device=device, iterations=iterations) if spec.weights else build()
     return made
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache, partial
+from hashlib import blake2b
 from threading import Lock
 from typing import Any
 
@@ -15,13 +16,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cleanplate.base.checkpoint import load_network
-from cleanplate.base.device import choose_device
+from cleanplate.base.device import choose_device, with_less
 from cleanplate.base.types import Flow
 from cleanplate.motion.estimator import ITERATIONS, Estimator, landing_inside
 from cleanplate.motion.nets.raft import STRIDE_PX, Raft
 
 LEAST_SIDE_PX = 128  # below this the smallest of the four levels of the comparison would be one row
+LEAST_POINTS = 64  # compared at a time, after running out of memory again and again
 _ONE_AT_A_TIME = Lock()
+
+Both = tuple[Tensor, Tensor]
+Find = Callable[[], Both]
 
 
 @lru_cache(maxsize=1)
@@ -50,24 +55,56 @@ def see(network: Raft, picture: Tensor) -> Seen:
 
 def follow(network: Raft, first: Seen, second: Seen, iterations: int) -> Tensor:
     """The flow (1, 2, H, W) px from one picture to another."""
-    _, flow = network.refine(first.features, second.features, first.state, iterations)
+    given = first.features, second.features, first.state, iterations
+    points = first.features[0, 0].numel()
+    _, flow = with_less(partial(network.refine, *given), points, min(points, LEAST_POINTS))
     return flow[..., : first.height_px, : first.width_px]
 
 
-def both_ways(network: Raft, pictures: Iterable[Tensor], iterations: int) -> tuple[Tensor, Tensor]:
-    """Flow between neighbours of T pictures (3, H, W), -1..1, forward and backward: (T-1, 2, H, W) px each."""
-    forward: list[Tensor] = []
-    backward: list[Tensor] = []
-    seen = (see(network, picture) for picture in pictures)
-    before = next(seen)
-    for after in seen:
-        forward.append(follow(network, before, after, iterations))
-        backward.append(follow(network, after, before, iterations))
+def both_ways(
+    network: Raft,
+    pictures: Iterable[Tensor],
+    iterations: int,
+    known: Callable[[int, bytes, Find], Both] = lambda _, __, find: find(),
+) -> Both:
+    """Flow between neighbours of T pictures (3, H, W), -1..1, forward and backward: (T-1, 2, H, W) px each.
+
+    known: asked for each pair, with its number, a sum of its pictures and what finds its flow; may know it already.
+    """
+    looks = (_Look(network, picture) for picture in pictures)
+    before = next(looks)
+    height, width = before.picture.shape[-2:]
+    none = before.picture.new_zeros(0, 2, height, width)
+    forward, backward = [none], [none]
+    for n, after in enumerate(looks):
+        both = known(n, before.digest + after.digest, partial(_between, before, after, iterations))
+        forward.append(both[0])
+        backward.append(both[1])
         before = after
-    if not forward:
-        nothing = before.state.new_zeros(0, 2, before.height_px, before.width_px)
-        return nothing, nothing
     return torch.cat(forward), torch.cat(backward)
+
+
+@dataclass(eq=False)
+class _Look:
+    """A picture (3, H, W), looked at when that is needed."""
+
+    network: Raft
+    picture: Tensor
+
+    @cached_property
+    def seen(self) -> Seen:
+        return see(self.network, self.picture)
+
+    @cached_property
+    def digest(self) -> bytes:
+        return blake2b(self.picture.cpu().numpy().tobytes(), digest_size=16).digest()
+
+
+def _between(first: _Look, second: _Look, iterations: int) -> Both:
+    """Flow forward and backward, (1, 2, H, W) px each."""
+    network = first.network
+    forward = follow(network, first.seen, second.seen, iterations)
+    return forward, follow(network, second.seen, first.seen, iterations)
 
 
 class RaftFlow(Estimator):

@@ -23,6 +23,7 @@ CLOSER_PX = (1.0, 0.5)  # what the first fit misses by more moves otherwise, all
 ROUNDS = 2
 SETTLED_PX = 0.5  # a round that moves the corners by less was the last
 FEWEST_POINTS = 24
+LEAST_AGREED = 0.3  # of the points that two frames far apart both show, for them to have been brought together
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -96,10 +97,32 @@ def through(plane: Plane, points_xy: NDArray[Any]) -> NDArray[np.float32]:
     return np.asarray(carried[:, :2] / carried[:, 2:], np.float32)
 
 
-def carried(picture: NDArray[np.uint8], plane: Plane, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """`picture` as seen from the frame that the plane comes from; zero beyond its edges."""
-    how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return np.asarray(cv2.warpPerspective(np.ascontiguousarray(picture), plane, size, flags=how), np.uint8)
+def carried(
+    picture: NDArray[Any], plane: Plane, size: tuple[int, int], how: int = cv2.INTER_LINEAR, outside: int | None = 0
+) -> NDArray[Any]:
+    """`picture` as seen from the frame that the plane comes from, width and height `size`.
+
+    `how`: OpenCV's interpolation; `outside`: what it finds beyond the picture's edges, None = what is nearest.
+    """
+    flags, shown = how | cv2.WARP_INVERSE_MAP, np.ascontiguousarray(picture)
+    edge = cv2.BORDER_REPLICATE if outside is None else cv2.BORDER_CONSTANT
+    return np.asarray(cv2.warpPerspective(shown, plane, size, flags=flags, borderMode=edge, borderValue=outside or 0))
+
+
+def from_corner(x: float, y: float) -> Plane:
+    """From a part of a picture to all of it, which has the part's first sample at (x, y)."""
+    return np.array([[1.0, 0, x], [0, 1, y], [0, 0, 1]])
+
+
+def enlarging(x: float, y: float) -> Plane:
+    """From a picture to the same `x` times as wide and `y` times as high; pixel centres lie at integers."""
+    return np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2], [0, 0, 1]])
+
+
+def in_view(planes: NDArray[np.float64], view: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Planes (..., 3, 3) between pictures as planes between parts or sizes of them, to which `view` takes points."""
+    found = view @ planes @ np.linalg.inv(view)
+    return np.asarray(found / found[..., 2:, 2:], np.float64)
 
 
 def _inner(known: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -6,9 +6,6 @@ iterative image registration technique", 1981; patches averaged as in Kroeger et
 Inverse Search", 2016).
 """
 
-# numba gives the kernels their types from the arrays they are called with
-# ruff: noqa: ANN001, ANN202
-
 from __future__ import annotations
 
 import numba
@@ -41,14 +38,16 @@ def rim_flow(
     """
     flow = np.zeros_like(guess)
     weight = np.zeros(guess.shape[:2], np.float32)
-    _descend(source, target, source_hidden, target_hidden, guess, wanted, flow, weight)
+    # Parts of pictures and whole ones alike: the kernels are compiled for one kind of array.
+    shown = (np.ascontiguousarray(part) for part in (source, target, source_hidden, target_hidden))
+    _descend(*shown, guess, wanted, flow, weight)
     found: NDArray[np.bool_] = wanted & (weight > 0)
     guess[found] = flow[found] / weight[found][:, None]
     return found
 
 
 @numba.njit(**KERNEL)
-def _descend(source, target, source_hidden, target_hidden, guess, wanted, flow, weight):  # type: ignore[no-untyped-def]
+def _descend(source, target, source_hidden, target_hidden, guess, wanted, flow, weight):
     height, width = source.shape
     xs, ys = np.zeros(PATCH_PX**2, np.int64), np.zeros(PATCH_PX**2, np.int64)
     for top in range(0, height - PATCH_PX + 1, STRIDE_PX):
@@ -83,8 +82,8 @@ def _descend(source, target, source_hidden, target_hidden, guess, wanted, flow, 
                 weight[y, x] += share
 
 
-@numba.njit(**KERNEL)
-def _descend_one(source, target, target_hidden, xs, ys, u0, v0):  # type: ignore[no-untyped-def]
+@numba.njit(forceinline=True, **KERNEL)
+def _descend_one(source, target, target_hidden, xs, ys, u0, v0):
     """Where a patch goes by its known samples, and the mean square of what remains, its mean taken off; -1 = lost."""
     height, width = source.shape
     u, v = u0, v0

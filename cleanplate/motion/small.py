@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from cleanplate.base.arrays import bounding_box, grow_box
 from cleanplate.motion.complete import harmonic
 from cleanplate.motion.dis import DisFlow
+from cleanplate.motion.register import enlarging, in_view
 
 LONGEST_PX = 192
 "longer side, at most"
@@ -24,9 +25,8 @@ class SmallView:
         shrink = max(1.0, max(width_px, height_px) / LONGEST_PX)
         self.size = max(round(width_px / shrink), 1), max(round(height_px / shrink), 1)
         "width and height of the small picture"
-        # Pixel centres lie at integers: the small picture's middle is the large one's.
         sx, sy = width_px / self.size[0], height_px / self.size[1]
-        self._enlarge = np.array([[sx, 0, (sx - 1) / 2], [0, sy, (sy - 1) / 2], [0, 0, 1]])
+        self._enlarge = enlarging(sx, sy)
 
     def look(
         self, luma: NDArray[Any], bit_depth: int, hole: NDArray[np.bool_] | None
@@ -54,15 +54,11 @@ class SmallView:
 
     def at_full_size(self, planes: NDArray[np.float64]) -> NDArray[np.float64]:
         """Planes (..., 3, 3) between small pictures as planes between the frames."""
-        found = self._enlarge @ planes @ np.linalg.inv(self._enlarge)
-        scaled: NDArray[np.float64] = found / found[..., 2:, 2:]
-        return scaled
+        return in_view(planes, self._enlarge)
 
-    def at_small_size(self, plane: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The other way round, one plane (3, 3)."""
-        found = np.linalg.inv(self._enlarge) @ plane @ self._enlarge
-        scaled: NDArray[np.float64] = found / found[2, 2]
-        return scaled
+    def at_small_size(self, planes: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The other way round."""
+        return in_view(planes, np.linalg.inv(self._enlarge))
 
 
 def view_flow() -> DisFlow:

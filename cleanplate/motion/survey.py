@@ -40,6 +40,8 @@ class ShotSurvey:
     frames: NDArray[np.int64]  # (N,): those surveyed, rising; the first is `start`
     planes: NDArray[np.float64]  # (N, 3, 3): points of that frame, px of the whole picture, to those of the first
     coverage: Coverage
+    agreed: float = 1.0
+    "share of points that follow the path, typically: the rest moves by itself, or lies nearer or farther"
 
     def plane(self, index: int) -> Plane:
         """The same for any frame of the shot: between two that were surveyed the way is straight."""
@@ -93,6 +95,7 @@ class Surveyor:
         self._frames: list[int] = []
         self._planes: list[Plane] = []
         self._hidden: list[NDArray[np.uint8]] = []
+        self._agreed: list[float] = []
 
     def wants(self, index: int, starts_shot: bool) -> bool:
         """Whether that frame is to be pushed; a shot that starts with it ends the one before."""
@@ -133,6 +136,7 @@ class Surveyor:
             match = register(self._dis, key.gray, key.known, gray, known, guess)
             if match.agreed >= LEAST_AGREED and self._overlap(match.plane) >= KEY_OVERLAP:
                 self._key = key
+                self._agreed.append(match.agreed)
                 found = key.plane @ np.linalg.inv(match.plane)
                 return np.asarray(found / found[2, 2])
         return None
@@ -151,8 +155,11 @@ class Surveyor:
             planes = self._view.at_full_size(np.stack(self._planes))
             frames = np.array(self._frames)
             coverage = cover(frames, planes, np.stack(self._hidden), self._grid, self._near_frames)
+            agreed = float(np.median(self._agreed)) if self._agreed else 1.0
             self._shots.append(
-                ShotSurvey(start=self._frames[0], stop=stop, frames=frames, planes=planes, coverage=coverage)
+                ShotSurvey(
+                    start=self._frames[0], stop=stop, frames=frames, planes=planes, coverage=coverage, agreed=agreed
+                )
             )
-        self._frames, self._planes, self._hidden = [], [], []
+        self._frames, self._planes, self._hidden, self._agreed = [], [], [], []
         self._key = self._last = None

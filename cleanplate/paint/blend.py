@@ -1,8 +1,5 @@
 """From judged candidates to one picture: mixed with the smooth fill by their weights, sampled at full size."""
 
-# numba gives the kernels their types from the arrays they are called with
-# ruff: noqa: ANN001, ANN202
-
 from __future__ import annotations
 
 from typing import Any
@@ -15,7 +12,7 @@ from cleanplate.base.types import INVENTED, SEEN
 from cleanplate.motion.kernels import KERNEL
 from cleanplate.paint.judge import Candidates
 from cleanplate.paint.sampling import DEEP, cubic, sample_by
-from cleanplate.paint.trace import GRID_PX, Tracks, locate
+from cleanplate.paint.trace import GRID_PX, Tracks, is_inside, locate
 
 UNSEEN_FROM, UNSEEN_TO = 0.5, 0.8  # the smooth fill's share from which on, and at which wholly, a sample is unseen
 NEW, UNCLEAR = -1, -2  # instead of a number of sources
@@ -54,13 +51,13 @@ def blend(
 
 
 @numba.njit(inline="always", **KERNEL)
-def _between(a, b, c, d, weight, n, top, low, left, right):  # type: ignore[no-untyped-def]
+def _between(a, b, c, d, weight, n, top, low, left, right):
     """The weight of one candidate between four cells."""
     return a * weight[n, top, left] + b * weight[n, top, right] + c * weight[n, low, left] + d * weight[n, low, right]
 
 
 @numba.njit(inline="always", **KERNEL)
-def _cell(at, last):  # type: ignore[no-untyped-def]
+def _cell(at, last):
     """The cell before a place, the one after it, and how far it is between them."""
     at = min(max(at, 0.0), last)
     before = int(at)
@@ -68,10 +65,10 @@ def _cell(at, last):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(inline="always", **KERNEL)
-def _is_clear(masked, s, x, y, off):  # type: ignore[no-untyped-def]
+def _is_clear(masked, s, x, y, off):
     """Whether a place in frame `s` and what lies up to `off` px (half a sample) around it are known there."""
     height, width = masked.shape[1:]
-    if not (x >= off and y >= off and x + off <= width - 1 and y + off <= height - 1):
+    if not (is_inside(x - off, y - off, width, height) and is_inside(x + off, y + off, width, height)):
         return False
     hidden = False
     for j in range(int(y - off), min(int(y + off) + 2, height)):
@@ -80,8 +77,8 @@ def _is_clear(masked, s, x, y, off):  # type: ignore[no-untyped-def]
     return not hidden
 
 
-@numba.njit(**KERNEL)
-def _gather(  # type: ignore[no-untyped-def]
+@numba.njit(forceinline=True, **KERNEL)
+def _gather(
     paths, ways, hypotheses, x0, y0, frame, xy, risk, weight, x, y, off, before, weights, sources, groups, places
 ):
     """The sources of a working-scale point: how many different ones, their frames in `sources`, `places` in them.
@@ -128,7 +125,7 @@ def _gather(  # type: ignore[no-untyped-def]
 
 
 @numba.njit(inline="always", **KERNEL)
-def _aim(places, found, at_x, at_y, scale, shifts, taps):  # type: ignore[no-untyped-def]
+def _aim(places, found, at_x, at_y, scale, shifts, taps):
     """From places in sources, of the point (at_x, at_y), to whole shifts at full size and what the rest of them asks
     of the samples around: the same for all that lies around the point."""
     for n in range(found):
@@ -139,7 +136,7 @@ def _aim(places, found, at_x, at_y, scale, shifts, taps):  # type: ignore[no-unt
 
 
 @numba.njit(**KERNEL)
-def _blend(  # type: ignore[no-untyped-def]
+def _blend(
     images, t, hole, paths, scale, ways, hypotheses, x0, y0, frame, xy, risk, offset_and_weight, weight, light,
     out_x, out_y, out, before, invented, origin, unseen,
 ):  # fmt: skip

@@ -6,9 +6,6 @@ them falls with each frame, and where motions that differ land on one place. Whe
 leans on them; where they say nothing it is harmonic.
 """
 
-# numba gives the kernels their types from the arrays they are called with
-# ruff: noqa: ANN001, ANN202
-
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
@@ -159,7 +156,7 @@ def _complete(
     x0, y0, x1, y1 = bounds(unknown, 1)
     there = np.s_[place[2] + y0 - box[1] : place[2] + y1 - box[1], place[1] + x0 - box[0] : place[1] + x1 - box[0]]
     seen = ~unknown[y0:y1, x0:x1]
-    values, pull = _wishes(told[there], plane, 1 - 2 * way, place[1] + x0, place[2] + y0)
+    values, pull = _wishes(np.ascontiguousarray(told[there]), plane, 1 - 2 * way, place[1] + x0, place[2] + y0)
     values[seen] = flow[y0:y1, x0:x1][seen] * np.float32(FLOW_STEP_PX)
     pull[seen] = KNOWN
     steps = np.rint(lean(values, pull, LEAN_SWEEPS) / np.float32(FLOW_STEP_PX))
@@ -167,14 +164,14 @@ def _complete(
 
 
 @numba.njit(inline="always", **KERNEL)
-def _shift(plane, x, y):  # type: ignore[no-untyped-def]
+def _shift(plane, x, y):
     """By how much a plane's motion takes (x, y) away."""
     u, v = moved_by(plane, x, y)
     return u - x, v - y
 
 
 @numba.njit(**KERNEL)
-def _write(flow, known, plane, sign, x0, y0, left, top, motion, trust):  # type: ignore[no-untyped-def]
+def _write(flow, known, plane, sign, x0, y0, left, top, motion, trust):
     rows, columns = flow.shape[:2]
     for j in range(rows):
         for i in range(columns):
@@ -186,7 +183,7 @@ def _write(flow, known, plane, sign, x0, y0, left, top, motion, trust):  # type:
 
 
 @numba.njit(**KERNEL)
-def _land(motion, trust, x0, y0, plane, next_x0, next_y0, out, out_trust):  # type: ignore[no-untyped-def]
+def _land(motion, trust, x0, y0, plane, next_x0, next_y0, out, out_trust):
     """Carry motions to where they lead: the mean of what lands on a place, by its trust."""
     rows, columns = out_trust.shape
     weight, square = np.zeros((rows, columns), np.float32), np.zeros((rows, columns), np.float32)
@@ -219,7 +216,7 @@ def _land(motion, trust, x0, y0, plane, next_x0, next_y0, out, out_trust):  # ty
 
 
 @numba.njit(**KERNEL)
-def _agree(motion, trust, told):  # type: ignore[no-untyped-def]
+def _agree(motion, trust, told):
     """What past and future say together: puts motion forward in time, and its trust, where the future's were `told`."""
     for j in range(trust.shape[0]):
         for i in range(trust.shape[1]):
@@ -235,7 +232,7 @@ def _agree(motion, trust, told):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(**KERNEL)
-def _wishes(told, plane, sign, x0, y0):  # type: ignore[no-untyped-def]
+def _wishes(told, plane, sign, x0, y0):
     """From motions against the plane to flow (h, w, 2), and its pull (h, w)."""
     rows, columns = told.shape[:2]
     wish, pull = np.zeros((rows, columns, 2), np.float32), np.zeros((rows, columns), np.float32)

@@ -8,23 +8,24 @@ each frame is painted up to three times.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from functools import cache, lru_cache
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from cleanplate.base.checkpoint import load_network
+from cleanplate.base.device import with_less
+from cleanplate.base.precision import type_of
 from cleanplate.base.types import Clip, Reference
+from cleanplate.motion.register import carried
 from cleanplate.paint.canvas import Canvas
 from cleanplate.paint.nets.e2fgvi_hq import MULTIPLE_PX, UNUSED, E2fgviHq
-from cleanplate.paint.nets.focal import AT_ONCE
-from cleanplate.paint.neural import PRECISIONS, NeuralEngine, NeuralOptions
-from cleanplate.paint.running import in_batches, with_less
+from cleanplate.paint.nets.layers import AT_ONCE
+from cleanplate.paint.neural import NeuralEngine, NeuralOptions
 from cleanplate.paint.windows import Window, published
 
 BATCH_PX = 1 << 21
@@ -79,8 +80,8 @@ class _Frames:
         self._like = network.ss.embedding.weight
         self._batch = 1 if self._like.device.type == "cpu" else max(1, BATCH_PX // math.prod(canvas.whole))
         self._features: dict[int, Tensor] = {}  # (1, 128, h / 4, w / 4) each
-        self._flow = cache(self._both_ways)
-        self._small = lru_cache(maxsize=2)(self._shrunk)
+        self._flows: dict[int, tuple[Tensor, Tensor]] = {}
+        # No cache around a method of its own: the cycle would keep every clip's features until somebody cleans up.
 
     def paint(self, window: Window, owed: Sequence[int]) -> Tensor:
         """The frames owed, (N, 3, h, w), -1..1, on the canvas."""
@@ -88,11 +89,11 @@ class _Frames:
         self._look_at([*local, *window.references])
         # Attention does not ask in which order frames come, so those that are owed go first.
         order = [*owed, *(t for t in local if t not in owed)]
-        carried = self._carried(local)[[t - local.start for t in order]]
+        features = self._carried(local)[[t - local.start for t in order]]
         far = [self._features[t] for t in window.references] + self._far_away(owed)
-        shown = torch.cat([carried, *far])
+        shown = torch.cat([features, *far])
         found = with_less(lambda at_once: network.transform(shown, len(owed), at_once), AT_ONCE, AT_ONCE >> 8)
-        return in_batches(network.decode, found, self._batch)
+        return _in_batches(network.decode, found, self._batch)
 
     def _look_at(self, positions: Sequence[int]) -> None:
         new = [t for t in positions if t not in self._features]
@@ -102,7 +103,7 @@ class _Frames:
 
     def _encoded(self, pictures: Sequence[Tensor]) -> Tensor:
         given = torch.stack(list(pictures)).to(self._like).contiguous(memory_format=torch.channels_last)
-        return in_batches(self._network.encoder, given, self._batch)
+        return _in_batches(self._network.encoder, given, self._batch)
 
     def _picture(self, t: int) -> Tensor:
         return self.canvas.picture(self.clip.images[t], self.clip.holes[t])
@@ -110,20 +111,19 @@ class _Frames:
     def _carried(self, local: range) -> Tensor:
         """Features of consecutive frames, carried along the flow between them."""
         features = torch.cat([self._features[t] for t in local])
-        flows = [self._flow(t) for t in local[:-1]]
+        flows = [self._both_ways(t) for t in local[:-1]]
         none = features.new_zeros(0, 2, *features.shape[2:], dtype=torch.float32)
         forward, backward = (torch.cat([none, *(pair[side] for pair in flows)]) for side in (0, 1))
-        carried: Tensor = self._network.feat_prop_module(features, forward, backward)
-        return carried
+        found: Tensor = self._network.feat_prop_module(features, forward, backward)
+        return found
 
     def _both_ways(self, t: int) -> tuple[Tensor, Tensor]:
         """Flow between frames t and t + 1, forward and backward: (1, 2, h / 4, w / 4) px each."""
-        pair = torch.cat([self._small(t), self._small(t + 1)])
-        forward, backward = self._network.flows(pair, pair.flip(0)).split(1)
-        return forward, backward
-
-    def _shrunk(self, t: int) -> Tensor:
-        return self._network.shrink(self._picture(t)[None].to(self._like.device))
+        if t not in self._flows:
+            pair = self._network.shrink(torch.stack([self._picture(t), self._picture(t + 1)]).to(self._like.device))
+            forward, backward = self._network.flows(pair, pair.flip(0)).split(1)
+            self._flows[t] = forward, backward
+        return self._flows[t]
 
     def _far_away(self, owed: Sequence[int]) -> list[Tensor]:
         """Features of the clip's references that show what these frames lack, moved to where their middle one is."""
@@ -134,10 +134,13 @@ class _Frames:
 
     def _moved(self, reference: Reference, t: int) -> Tensor:
         plane, size = reference.planes[t], self.canvas.clip[::-1]
-        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        image = cv2.warpPerspective(reference.image, plane, size, flags=flags)
-        hole = cv2.warpPerspective(reference.hole.astype(np.uint8) * 255, plane, size, flags=flags, borderValue=255) > 0
-        return self.canvas.picture(np.asarray(image), np.asarray(hole))
+        hole = carried(reference.hole.astype(np.uint8) * 255, plane, size, outside=255) > 0
+        return self.canvas.picture(carried(reference.image, plane, size), hole)
+
+
+def _in_batches(work: Callable[[Tensor], Tensor], given: Tensor, size: int) -> Tensor:
+    """`work` on so many of the given (N, ...) at a time, or fewer after running out of memory: (N, ...)."""
+    return with_less(lambda step: torch.cat([work(part) for part in given.split(step)]), size, 1)
 
 
 def _size(clip: Clip) -> tuple[int, int]:
@@ -149,7 +152,7 @@ def _size(clip: Clip) -> tuple[int, int]:
 def _network(device: str, precision: str, is_compiled: bool) -> E2fgviHq:
     """The published weights on that device. Motion is found in float32 in any case."""
     network = load_network(E2fgviHq(), "e2fgvi-hq", device, unused=UNUSED)
-    network.to(PRECISIONS[precision])
+    network.to(type_of(precision))
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs do not know it
     network.update_spynet.float()
     if is_compiled:

@@ -10,16 +10,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any, ClassVar
-
-import cv2
-import numpy as np
 
 from cleanplate.base.device import check_device
 from cleanplate.base.errors import UsageError
-from cleanplate.base.extras import require
 from cleanplate.base.options import fill_options
+from cleanplate.base.table import Row, choose
 from cleanplate.base.types import Clip, Painting
 
 WORK_HEIGHT_PX = 360
@@ -31,10 +27,10 @@ class Engine(ABC):
 
     Options: ClassVar[type]
     "a frozen dataclass: every knob, its default and its unit"
-    runs_on_cards: ClassVar[bool] = False
-    "whether it can be given another device than the processor"
+    runs_on_cards: bool = False
+    "whether it has a network, which can be given another device than the processor"
     compiles: ClassVar[bool] = True
-    "whether its first clip takes long for code that is compiled then: see `warm_up`"
+    "whether its first clip takes long for code that is compiled then: see `first_run`"
 
     def __init__(self, options: Any, device: str = "cpu") -> None:
         self.options = options
@@ -53,12 +49,9 @@ class Engine(ABC):
 
 
 @dataclass(frozen=True, kw_only=True)
-class EngineSpec:
+class EngineSpec(Row):
     """One row of the table: where an engine lives and what the chain must arrange for it."""
 
-    where: str
-    "module:class, imported when used"
-    summary: str
     core_frames: int
     "frames painted in one piece, at most"
     margin_frames: int
@@ -66,7 +59,7 @@ class EngineSpec:
     bytes_per_px: int
     "working memory a pixel of one frame of the clip, beside the clip itself, at 8 bit"
     bytes_per_work_px: int = 0
-    "the same a pixel of the smaller pictures that it finds motion on"
+    "the same a pixel of the smaller pictures that it finds motion on, or that a network is shown"
     network_bytes: int = 0
     "memory of a network and its library, whatever it is shown"
     window_bytes_per_px: int = 0
@@ -77,15 +70,12 @@ class EngineSpec:
     "frames from far away it can make use of at a time"
     core_seconds_per_mpx: float = 0.1
     "work for a megapixel of crop in one frame, for the forecast (measured as told in forecast.py)"
+    core_seconds_a_frame: float = 0.0
+    "and for a frame however small its crop"
     multiple_px: int = 1
     "height and width must be multiples of this"
-    extra: str | None = None
-    "the pip extra it needs"
-    weights: tuple[str, ...] = ()
-    "rows of the weights table"
-    licence: str = "Apache-2.0"
-    is_trained: bool = True
-    "False exempts the row from the quality part of the contract"
+    filled_px: tuple[int, int] = (1, 1)
+    "height and width that it fills crops up to multiples of by itself"
 
     def work_px(self, crop_px: int) -> int:
         """Pixels that a crop of so many is painted with."""
@@ -95,11 +85,13 @@ class EngineSpec:
         """Memory that painting a crop of that size takes, whatever the clip's length."""
         return self.network_bytes + self.window_bytes_per_px * self.work_px(crop_px)
 
-    def clip_bytes_per_px(self, frame_height_px: int, sample_bytes: int) -> int:
+    def clip_bytes_per_px(self, crop_px: int, frame_height_px: int, sample_bytes: int) -> int:
         """Memory that painting takes a pixel of one frame of the clip, the clip itself and what is painted included."""
-        scale = max(1, round(frame_height_px / WORK_HEIGHT_PX))
+        share = 1 / max(1, round(frame_height_px / WORK_HEIGHT_PX)) ** 2
+        if self.most_work_px is not None:
+            share = self.work_px(crop_px) / max(crop_px, 1)
         deeper = 3 * (sample_bytes - 1)  # measured at 8 bit, where painted frames take half
-        return 3 * sample_bytes + 1 + self.bytes_per_px + deeper + round(self.bytes_per_work_px / scale**2)
+        return 3 * sample_bytes + 1 + self.bytes_per_px + deeper + round(self.bytes_per_work_px * share)
 
 
 ENGINES: dict[str, EngineSpec] = {
@@ -112,6 +104,7 @@ ENGINES: dict[str, EngineSpec] = {
         bytes_per_work_px=20,  # 25 in all at 240 lines with a hole of 30 %: flow, ways of hidden points, motion kept
         references=4,
         core_seconds_per_mpx=0.15,
+        core_seconds_a_frame=0.04,  # four clips of 80 to 100 frames at 432x240
     ),
     "opencv-telea": EngineSpec(
         where="cleanplate.paint.opencv:Telea",
@@ -142,47 +135,45 @@ ENGINES: dict[str, EngineSpec] = {
         summary="a network that carries features along the motion and invents the rest (Li et al. 2022)",
         core_frames=32,
         margin_frames=10,
-        bytes_per_px=48,  # features of every frame, and the sums of overlapping windows
+        bytes_per_px=4,  # what is painted
+        bytes_per_work_px=44,  # features of every frame, and the sums of overlapping windows
         network_bytes=600 * 1024**2,  # measured: torch and the network 300 MiB, what is worked on at a time 300
         window_bytes_per_px=3000,  # measured at 648x360: 2300 for eleven frames
         most_work_px=500_000,
         references=2,
+        filled_px=(60, 108),
         core_seconds_per_mpx=27,  # measured at 432x240, 648x360 and 864x480 in float32: 26, 25 and 27
         extra="neural",
         weights=("e2fgvi-hq",),
         licence="Apache-2.0; weights CC-BY-NC-4.0: no commercial use",
-        is_trained=False,  # the contract is tried with weights drawn by a recipe
     ),
     "propainter": EngineSpec(
         where="cleanplate.paint.propainter:ProPainter",
         summary="a network that carries pictures and features along the motion and invents the rest (Zhou et al. 2023)",
         core_frames=32,
         margin_frames=10,
-        bytes_per_px=70,  # pictures before and after propagation, flow both ways, features of every frame
+        bytes_per_px=4,  # what is painted
+        bytes_per_work_px=73,  # pictures twice, flow both ways and kept, features of every frame, sums of windows
         network_bytes=600 * 1024**2,
         window_bytes_per_px=4000,  # flow that is completed at a time, 200 for each: 22 at 432x240, 10 of large crops
         most_work_px=500_000,
-        core_seconds_per_mpx=75,  # the sum of its stages in docs/models/propainter.md
+        filled_px=(8, 8),
+        core_seconds_per_mpx=57,  # measured at 432x240: 54, and the margins of long clips
         extra="neural",
         weights=("propainter", "propainter-flow", "raft"),
         licence="Apache-2.0; weights NTU S-Lab License 1.0: no commercial use",
-        is_trained=False,  # the contract is tried with weights drawn by a recipe
     ),
 }
 
 
 def engine_spec(name: str) -> EngineSpec:
     """The table's row of that name. Raises `UsageError` naming those there are."""
-    if name not in ENGINES:
-        raise UsageError(f"there is no engine '{name}'; choose one of {', '.join(ENGINES)}")
-    return ENGINES[name]
+    return choose(ENGINES, name, "engine")
 
 
 def engine_class(name: str) -> type[Engine]:
     """The class of an engine, imported now. Raises `UsageError` for an unknown name or an extra that is not here."""
-    spec = engine_spec(name)
-    module, _, attribute = spec.where.partition(":")
-    found: type[Engine] = getattr(require(module, spec.extra) if spec.extra else import_module(module), attribute)
+    found: type[Engine] = engine_spec(name).load()
     return found
 
 
@@ -195,21 +186,7 @@ def make_engine(name: str, options: Mapping[str, Any] | None = None, device: str
     """An engine ready to paint. Raises `UsageError` for an unknown engine, option or device, or one it cannot use."""
     chosen = engine_class(name)
     check_device(device)
-    if device not in ("auto", "cpu") and not chosen.runs_on_cards:
+    made = chosen(engine_options(name, options or {}), device)
+    if device not in ("auto", "cpu") and not made.runs_on_cards:
         raise UsageError(f"--device is {device}, but the engine '{name}' runs on the processor; leave out --device")
-    return chosen(engine_options(name, options or {}), device)
-
-
-def warm_up(engine: Engine, bit_depth: int) -> None:
-    """Let an engine load and compile what it needs for pictures of that depth, on a small clip."""
-    if not engine.compiles:
-        return
-    random = np.random.default_rng(0)
-    dtype = np.uint8 if bit_depth == 8 else np.uint16
-    still = cv2.resize(random.integers(0, 256, (12, 12, 3)).astype(np.uint8), (96, 96)).astype(dtype)
-    images = np.stack([np.roll(still, 2 * n, axis=1) for n in range(6)])
-    holes = np.zeros(images.shape[:3], bool)
-    for n in range(len(holes)):
-        holes[n, 40:52, 36 + 2 * n : 52 + 2 * n] = True
-    images[holes] = 0
-    engine.fill(Clip(images=images, holes=holes))
+    return made

@@ -12,30 +12,36 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from cleanplate.base.device import choose_device
 from cleanplate.base.errors import UsageError
-from cleanplate.base.plan import JOINT_FRAMES
 from cleanplate.base.types import INVENTED, SEEN, Clip, Painting, Reference
 from cleanplate.motion.estimator import ITERATIONS, Estimator, check_estimator, make_estimator
-from cleanplate.paint.anchors import MOST_ANCHORS, Anchor, Unseen, invent
+from cleanplate.paint.anchors import Anchor, Unseen, invent
 from cleanplate.paint.blend import blend
+from cleanplate.paint.crossing import find_crossings, hidden_too, lay
 from cleanplate.paint.engine import WORK_HEIGHT_PX, Engine
-from cleanplate.paint.far import FarSight
+from cleanplate.paint.far import FarSight, Mixed, Part
 from cleanplate.paint.grain import add_grain
+from cleanplate.paint.inventor import inventor_spec, make_inventor
 from cleanplate.paint.judge import judge
-from cleanplate.paint.light import find_light
-from cleanplate.paint.presets import PRESETS, Preset
+from cleanplate.paint.light import find_light, unchanging
+from cleanplate.paint.memory import PairMemory
+from cleanplate.paint.presets import GRAINS, PRESETS, Preset
+from cleanplate.paint.shutter import blurred, find_blur, lacking
 from cleanplate.paint.smooth import put, smooth
 from cleanplate.paint.steady import steady
 from cleanplate.paint.trace import CARRIED, CLOSE, FLOW, PLANE, SECOND, Tracks, Trail, is_all_planar, sweep
-from cleanplate.paint.tracks import PairMemory, find_tracks, look_again
+from cleanplate.paint.tracks import Measured, find_tracks, look_again
 
-INVENTIONS = ("smooth", "exemplar")
+SURE = 100.0  # candidates that weigh so much everywhere leave a hundredth to the smooth fill
+COARSE_STEP = 4  # px at full size: as fine as it then has to be
 ERROR_LIMIT_PX2 = 20.0  # at 240 lines: a trace that missed itself by more along the way is lost
 
 
@@ -52,9 +58,10 @@ class FlowFillOptions:
     reach_frames: int = 60
     "how many frames beyond the piece being painted sources are looked for"
     invent: str = "smooth"
-    "what no frame shows: smooth, which scores best, or exemplar, which looks like its surroundings"
-    grain: bool = False
-    "add the noise that the paint lacks; it looks better and scores worse, as noise has no right place"
+    "what no frame shows: smooth, which scores best; exemplar, which looks like its surroundings; or a network"
+    grain: str = "auto"
+    """whether the paint gets the noise of what is around the hole, new in each frame, which looks better and scores
+    worse, having no right place: yes, no, or auto = with the quality best, as it takes 4 ms a frame at 240 lines"""
     work_height_px: int = WORK_HEIGHT_PX
     "motion is found on frames made smaller until about this high; colours are always taken at full size"
     flow: str = "dis"
@@ -71,8 +78,9 @@ class FlowFillOptions:
             raise UsageError(f"steady is {self.steady:g}, but must lie between 0 (off) and 10")
         if not 1 <= self.reach_frames <= 10000:
             raise UsageError(f"reach_frames is {self.reach_frames}, but must lie between 1 and 10000 frames")
-        if self.invent not in INVENTIONS:
-            raise UsageError(f"invent is {self.invent}, but must be one of {', '.join(INVENTIONS)}")
+        if self.grain not in GRAINS:
+            raise UsageError(f"grain is {self.grain}, but must be one of {', '.join(GRAINS)}")
+        inventor_spec(self.invent)
         check_estimator(self.flow, self.iterations)
         if not 64 <= self.work_height_px <= 8192:
             raise UsageError(f"work_height_px is {self.work_height_px}, but must lie between 64 and 8192 pixels")
@@ -87,10 +95,14 @@ class FlowFill(Engine):
 
     def __init__(self, options: FlowFillOptions, device: str = "cpu") -> None:
         super().__init__(options, device)
-        self._memory = PairMemory()
+        self._memory: PairMemory[Measured] = PairMemory()
         self._estimator: Estimator | None = None  # DIS, set as the preset says
         if options.flow != "dis":
             self._estimator = make_estimator(options.flow, device, options.iterations)
+        self._inventor = make_inventor(options.invent, device)
+        self.runs_on_cards = self._estimator is not None or bool(inventor_spec(options.invent).weights)
+        if self.runs_on_cards:
+            self._note(choose_device(device)[1])
 
     def fill(self, clip: Clip) -> Painting:
         """Paint the core. Works at `1 / scale` size for motion, at full size for colour. See `Engine.fill`."""
@@ -100,7 +112,7 @@ class FlowFill(Engine):
             return Painting(images=np.array(images[first:stop]), origin=np.zeros(holes[first:stop].shape, np.uint8))
         preset = PRESETS[self.options.quality]
         begin, end = max(first - preset.beyond_frames, 0), min(stop + preset.beyond_frames, len(images))
-        is_asked = self.options.invent == "exemplar" or any(reference.is_painted for reference in clip.references)
+        is_asked = self._inventor is not None or any(reference.is_painted for reference in clip.references)
         sheet = _Sheet(
             images=images, holes=holes, core=(first, stop), begin=begin, painted=np.array(images[begin:end]),
             origin=np.zeros(holes[begin:end].shape, np.uint8),
@@ -123,25 +135,25 @@ class FlowFill(Engine):
         scale = max(1, round(frame_height_px / self.options.work_height_px))
         unit = frame_height_px / scale / 240
         owed = [t for t in range(sheet.begin, sheet.begin + len(sheet.painted)) if sheet.holes[t].any()]
-        self._memory.next_clip(clip.start, _shown_again(sheet))
-        tracks = find_tracks(
-            sheet.images,
-            sheet.holes,
-            owed,
-            scale,
-            unit,
-            self.options.reach_frames,
-            preset,
-            pool,
-            self._memory,
-            self._estimator,
-        )
+        self._memory.next_clip(clip)
+
+        find = partial(
+            find_tracks, sheet.images, owed=owed, scale=scale, unit=unit, reach_frames=self.options.reach_frames,
+            preset=preset, pool=pool, memory=self._memory, start=clip.start, estimator=self._estimator,
+        )  # fmt: skip
+        holes = sheet.holes
+        tracks = find(holes)
+        crossings = find_crossings(sheet.images, holes, tracks, scale, unit, pool) if preset.is_carried else []
+        if crossings:  # hidden while what lies behind them is painted
+            sheet.holes = hidden_too(holes, crossings)
+            tracks = find(sheet.holes)
         met = {t for n in np.flatnonzero(tracks.places[:, 3]).tolist() for t in (n, n + 1)}
-        planes = tracks.planes_at(scale)
-        known = {int(n): planes[n] for n in np.flatnonzero(tracks.is_planar)}
-        light = find_light(sheet.images, sheet.holes, sorted(met), known, pool)
-        far = FarSight(clip.references, clip.start, scale, unit)
-        given = [_anchor(reference, clip) for reference in far.settle(tracks.gray, tracks.masked)]
+        constant = unchanging(sheet.images, sheet.holes, tracks, scale, pool)
+        light = find_light(sheet.images, sheet.holes, sorted(met), constant, pool)
+        blur = find_blur(tracks, scale, unit, pool)
+        far = FarSight(clip.references, clip.start, scale, unit) if clip.references else None
+        near = far.settle(tracks.gray, tracks.masked) if far is not None else []
+        given = [_anchor(reference, clip) for reference in near]
         followed, hypotheses = FLOW, [PLANE, FLOW, CARRIED] if preset.is_carried else [PLANE, FLOW]
         for look in range(preset.looks):
             if look == preset.looks - 1:  # what lies farther was only for the look before
@@ -152,7 +164,7 @@ class FlowFill(Engine):
             pending: deque[Future[None]] = deque()
             for t, trails in _trails(tracks, set(owed), hypotheses, ERROR_LIMIT_PX2 * unit**2, pool):
                 pending.append(
-                    pool.submit(_paint, sheet, t, tracks, trails, far, scale, light, self.options.match_border)
+                    pool.submit(_paint, sheet, t, tracks, trails, far, scale, light, blur, self.options.match_border)
                 )
                 if len(pending) > ahead:
                     pending.popleft().result()
@@ -160,6 +172,7 @@ class FlowFill(Engine):
                 future.result()
         if sheet.unseen is not None:
             unseen = Unseen(
+                images=sheet.images,
                 painted=sheet.painted,
                 smooth=sheet.painted.copy(),
                 origin=sheet.origin,
@@ -168,15 +181,20 @@ class FlowFill(Engine):
                 holes=sheet.holes,
                 frames=owed,
             )
-            most = MOST_ANCHORS if self.options.invent == "exemplar" else 0
-            invent(unseen, tracks, followed, scale, unit, pool, given, most)
+            around_frames = inventor_spec(self.options.invent).around_frames
+            invent(unseen, tracks, followed, scale, unit, pool, given, self._inventor, around_frames)
+            for note in () if self._inventor is None else self._inventor.notes:
+                self._note(note)
         if self.options.steady:
             share = self.options.steady
-            steady(sheet.painted, sheet.holes, owed, sheet.begin, tracks, followed, share, scale, unit, light, pool)
-        if self.options.grain and owed:
-            add_grain(
-                sheet.painted, sheet.holes, sheet.origin, owed, sheet.begin, tracks.planes_at(scale), clip.start, pool
-            )
+            # thrice where anchors were carried along this very motion: that bears it without getting softer
+            for _ in range(1 if self._inventor is None else 3):
+                steady(sheet.painted, sheet.holes, owed, sheet.begin, tracks, followed, share, scale, unit, light, pool)
+        if crossings:
+            list(pool.map(partial(lay, sheet.painted, sheet.origin, sheet.begin, sheet.holes, holes, crossings), owed))
+        has_grain = preset.has_grain if self.options.grain == "auto" else self.options.grain == "yes"
+        if has_grain and owed:
+            add_grain(sheet.painted, holes, sheet.origin, owed, sheet.begin, tracks.planes_at(scale), clip.start, pool)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -192,12 +210,6 @@ class _Sheet:
     painted: NDArray[Any]  # (N, H, W, 3)
     origin: NDArray[np.uint8]  # (N, H, W)
     unseen: NDArray[np.uint8] | None  # (N, H, W): 0 = seen in other frames, 255 = in none; None = nobody asks
-
-
-def _shown_again(sheet: _Sheet) -> int:
-    """From which frame on the next piece may show what this one has shown."""
-    first, stop = sheet.core
-    return stop - JOINT_FRAMES - max(first, len(sheet.images) - stop)
 
 
 def _anchor(reference: Reference, clip: Clip) -> Anchor:
@@ -249,25 +261,37 @@ def _paint(
     t: int,
     tracks: Tracks,
     trails: list[Trail],
-    far: FarSight,
+    far: FarSight | None,
     scale: int,
     light: NDArray[np.float32],
+    blur: NDArray[np.float64] | None,
     match_border: bool,
 ) -> None:
     """Fill the hole of frame `t` and mark where it came from."""
     hole, origin = sheet.holes[t], sheet.origin[t - sheet.begin]
-    work, corner_xy = smooth(sheet.images[t], hole)
+    found = judge(sheet.images, t, hole, tracks, scale, trails, match_border, light) if trails else None
+    is_hardly_seen = far is None and found is not None and found.least_weight >= SURE
+    work, corner_xy = smooth(sheet.images[t], hole, COARSE_STEP if is_hardly_seen else 1)
     unseen = np.zeros(hole.shape, np.uint8) if sheet.unseen is None else sheet.unseen[t - sheet.begin]
-    before = far.mix(t, sheet.images[t], hole, tracks.gray[t], tracks.masked[t], corner_xy, work)
+    x0, y0, x1, y1 = *corner_xy, corner_xy[0] + work.shape[1], corner_xy[1] + work.shape[0]
+    if far is not None:
+        gray, masked = tracks.gray[t], tracks.masked[t]
+        part = Part(t=t, image=sheet.images[t], hole=hole, gray=gray, masked=masked, box=(x0, y0, x1, y1))
+        before = far.mix(part, work)
+    else:
+        before = Mixed.of_smooth(work)
     origin[hole], unseen[hole] = INVENTED, 255
-    inner = np.s_[corner_xy[1] : corner_xy[1] + work.shape[0], corner_xy[0] : corner_xy[0] + work.shape[1]]
+    inner = np.s_[y0:y1, x0:x1]
     shown = hole[inner] & (before.weight >= 2 * before.invented)
     origin[inner][shown], unseen[inner][shown] = SEEN, 0
-    if trails:
-        found = judge(sheet.images, t, hole, tracks, scale, trails, match_border, light)
+    if found is not None:
         blend(
             sheet.images, t, hole, tracks, scale, found, light, corner_xy, work, before.weight, before.invented, origin,
             unseen,
         )  # fmt: skip
+        spread = None if blur is None else lacking(blur, found, t)
+        if spread is not None:
+            where = origin[inner] == SEEN
+            work[where] = blurred(work, spread)[where]
     unseen[inner] = np.minimum(unseen[inner], np.rint(255 * (1 - before.painted)).astype(np.uint8))
     put(work, hole, corner_xy, sheet.painted[t - sheet.begin])

@@ -1,8 +1,5 @@
 """Judging candidate sources by the ring around the hole: the membrane and the weights."""
 
-# numba gives the kernels their types from the arrays they are called with
-# ruff: noqa: ANN001, ANN202
-
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -42,6 +39,8 @@ class Candidates:
     risk: NDArray[np.float32]  # (C, rows, columns, 2)
     verdict: NDArray[np.float32]  # (C, rows, columns, 4): offset to take off (RGB), mean square error
     weight: NDArray[np.float32]  # (C, rows, columns), that of the smooth fill being 1
+    least_weight: float = 0.0
+    "of all candidates together, anywhere in hole and ring"
 
 
 def judge(
@@ -96,6 +95,7 @@ def judge(
         # so that the share against the smooth fill, not the weight, falls off evenly
         fade = _fade(found.frame[n] >= 0, needed)
         found.weight[n] = fade * weight / (1 + (1 - fade) * weight)
+    found.least_weight = float(found.weight.sum(0)[needed > 0].min(initial=np.inf))
     return found
 
 
@@ -112,7 +112,7 @@ def _fade(found: NDArray[np.bool_], needed: NDArray[np.float32]) -> NDArray[np.f
 
 
 @numba.njit(**KERNEL)
-def _ring(images, t, hole, paths, scale, way, hypothesis, x0, y0, frame, xy, risk, n, light):  # type: ignore[no-untyped-def]
+def _ring(images, t, hole, paths, scale, way, hypothesis, x0, y0, frame, xy, risk, n, light):
     """Residual (3) and mean square (1) of a candidate in the ring's cells (rows, columns, 4), and their samples."""
     rows, columns = frame.shape[1:]
     height, width = hole.shape
@@ -124,8 +124,8 @@ def _ring(images, t, hole, paths, scale, way, hypothesis, x0, y0, frame, xy, ris
     for y in range(y0 * cell, min((y0 + rows) * cell, height)):
         j = y // cell - y0
         for x in range(x0 * cell, min((x0 + columns) * cell, width)):
-            # at full size every second sample tells as much as all of them
-            if hole[y, x] or not masked[t, y // scale, x // scale] or (scale > 1 and (x + y) % 2):
+            # at full size one sample of `scale` tells as much as all of them
+            if hole[y, x] or not masked[t, y // scale, x // scale] or (x + y) % scale:
                 continue
             s, sx, sy, _, _ = locate(
                 paths, way, hypothesis, x0, y0, frame, xy, risk, n, (x + 0.5) / scale - 0.5, (y + 0.5) / scale - 0.5

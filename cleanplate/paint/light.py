@@ -4,13 +4,10 @@ What is copied from a frame twice as bright has twice the contrast, which no off
 the ratio of both frames' light, found where nothing is hidden, on small pictures matched along dense flow.
 """
 
-# numba gives the kernels their types from the arrays they are called with
-# ruff: noqa: ANN001, ANN202
-
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import Executor
 from itertools import pairwise
 from typing import Any
@@ -20,11 +17,11 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from cleanplate.motion.camera import moved_by
 from cleanplate.motion.kernels import KERNEL
 from cleanplate.motion.small_flow import LEAST_PX, between, small_flow
 from cleanplate.motion.warp import warp
 from cleanplate.paint.sampling import DEEP
+from cleanplate.paint.trace import FLOW, PLANE, Tracks, move
 
 Small = NDArray[np.float32]  # (3, h, w) on the 0-255 scale, NaN = hidden
 
@@ -32,8 +29,9 @@ SMALL_PX = 64  # longer side of the pictures it is found on, about
 SHOWING = (8.0, 247.0)  # outside these, levels of 255, a sample is crushed or clipped and tells no ratio
 LEAST_SHARE = 0.05  # of the small picture that must tell one
 MOST = 8.0  # times brighter or darker from one frame to the next; beyond it nothing is believed
-PROBES = 6000  # samples that tell whether light changes at all where the motion is one plane
-SAME = 0.002  # of the light: less is noise
+PROBES = 6000  # samples that tell whether light changes at all
+SAME = 0.006  # of the light: less within `DRIFT_PAIRS` on both sides of a pair is noise, and slower than any drift seen
+DRIFT_PAIRS = 5
 MENDED = 0.96  # of the difference between two frames: the most a ratio may leave, or else it is chance
 
 
@@ -41,16 +39,15 @@ def find_light(
     images: NDArray[Any],
     holes: NDArray[np.bool_],
     frames: Sequence[int],
-    known_planes: Mapping[int, NDArray[np.float64]],
+    constant: Collection[int],
     pool: Executor,
 ) -> NDArray[np.float32]:
     """The light of each frame of `images` (T, H, W, 3) by channel, (T, 3), relative to that of the first of `frames`.
 
-    All 1 where it does not vary, and for frames not among `frames`, which ascend. `holes`: (T, H, W). `known_planes`:
-    for frames to the next of which everything moves as one plane, that plane (3, 3), in pixels.
+    All 1 where it does not vary, and for frames not among `frames`, which ascend. `holes`: (T, H, W); `constant`: see
+    `unchanging`.
     """
     light = np.ones((len(images), 3))
-    constant = set(pool.map(lambda n: n if _is_same(images, holes, n, known_planes[n]) else -1, known_planes))
     asked = [t for t in frames if t not in constant or t - 1 not in constant]
     smalls = dict(zip(asked, pool.map(lambda t: _small(images[t], np.asarray(holes[t])), asked), strict=True))
     telling = [t for t in asked if _tells(smalls[t]).mean() > LEAST_SHARE]
@@ -70,29 +67,63 @@ def find_light(
     return light.astype(np.float32)
 
 
-def _is_same(images: NDArray[Any], holes: NDArray[np.bool_], n: int, plane: NDArray[np.float64]) -> bool:
-    """Whether the light of frame `n` is that of the next, to which its samples are taken by a plane."""
-    step = max(1, round((holes.shape[1] * holes.shape[2] / PROBES) ** 0.5))
-    then, now, count = _sums(images, holes, n, plane, step)
-    return bool(count >= LEAST_SHARE * PROBES and (np.abs(now - then) <= SAME * then).all())
+def unchanging(images: NDArray[Any], holes: NDArray[np.bool_], tracks: Tracks, scale: int, pool: Executor) -> set[int]:
+    """The frames whose light is that of the next, as far as that is seen along motion that is known already.
+
+    One pair alone tells little: what is noise takes itself back. `scale`: how many times smaller the tracks are.
+    """
+    pairs = np.flatnonzero(tracks.places[:, 3]).tolist()
+    changes = pool.map(lambda n: _change(images, holes, n, tracks, scale), pairs)
+    small = {n: change for n, change in zip(pairs, changes, strict=True) if (np.abs(change) <= SAME).all()}
+    found = set()
+    for n in small:
+        start, stop = n, n + 1
+        while start - 1 in small and n - start < DRIFT_PAIRS:
+            start -= 1
+        while stop in small and stop - n <= DRIFT_PAIRS:
+            stop += 1
+        path = np.cumsum([np.zeros(3), *(small[m] for m in range(start, stop))], axis=0)
+        if (np.ptp(path, axis=0) <= SAME).all():
+            found.add(n)
+    return found
+
+
+def _change(images: NDArray[Any], holes: NDArray[np.bool_], n: int, tracks: Tracks, scale: int) -> NDArray[np.float64]:
+    """How the light around the holes changes from frame `n` to the next, along their motion: log, by channel."""
+    x0, y0, columns, rows = (scale * int(side) for side in tracks.places[n, 1:])
+    step = max(1, round((columns * rows / PROBES) ** 0.5))
+    box = x0 + step // 2, y0 + step // 2, min(x0 + columns, holes.shape[2]), min(y0 + rows, holes.shape[1])
+    hypothesis = PLANE if tracks.is_planar[n] else FLOW
+    then, now, count = _sums(images, holes, n, tracks.arrays, hypothesis, scale, box, step)
+    if count < LEAST_SHARE * PROBES or not (then.all() and now.all()):
+        return np.full(3, np.nan)
+    return np.asarray(np.log(now / then), np.float64)
 
 
 @numba.njit(**KERNEL)
-def _sums(images, holes, n, plane, step):  # type: ignore[no-untyped-def]
-    """The sums by channel (3) over samples of frame `n` and the nearest to where they are in the next; how many."""
+def _sums(images, holes, n, paths, hypothesis, scale, box, stride):
+    """The sums by channel (3) over samples of frame `n` in the box and of where they are in the next; how many."""
+    flows, places, planes = paths[1:]
     height, width = holes.shape[1:]
     then, now, count = np.zeros(3), np.zeros(3), 0
-    for y in range(step // 2, height, step):
-        for x in range(step // 2, width, step):
-            u, v = moved_by(plane, x, y)
-            if holes[n, y, x] or not (u >= 0 and v >= 0 and u <= width - 1 and v <= height - 1):
+    for y in range(box[1], box[3], stride):
+        for x in range(box[0], box[2], stride):
+            if holes[n, y, x]:
                 continue
-            i, j = int(u + 0.5), int(v + 0.5)
-            if holes[n + 1, j, i]:
+            u, v = move(flows, places[n], planes[n], 0, hypothesis, (x + 0.5) / scale - 0.5, (y + 0.5) / scale - 0.5)
+            u, v = (u + 0.5) * scale - 0.5, (v + 0.5) * scale - 0.5
+            if not (u >= 0 and v >= 0 and u < width - 1 and v < height - 1):
                 continue
+            i, j = int(u), int(v)
+            if holes[n + 1, j, i] or holes[n + 1, j, i + 1] or holes[n + 1, j + 1, i] or holes[n + 1, j + 1, i + 1]:
+                continue
+            u -= i
+            v -= j
             for c in range(3):
                 then[c] += images[n, y, x, c]
-                now[c] += images[n + 1, j, i, c]
+                upper = (1 - u) * images[n + 1, j, i, c] + u * images[n + 1, j, i + 1, c]
+                lower = (1 - u) * images[n + 1, j + 1, i, c] + u * images[n + 1, j + 1, i + 1, c]
+                now[c] += (1 - v) * upper + v * lower
             count += 1
     return then, now, count
 

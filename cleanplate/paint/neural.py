@@ -12,15 +12,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cleanplate.base.device import choose_device
+from cleanplate.base.device import choose_device, is_out_of_memory
 from cleanplate.base.errors import FailedError, UsageError
+from cleanplate.base.precision import check_precision
 from cleanplate.base.types import INVENTED, Clip, Painting
 from cleanplate.paint.canvas import Canvas
 from cleanplate.paint.engine import Engine
 from cleanplate.paint.windows import Window, in_pieces
 
 PROCEDURES = ("pieces", "published")
-PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 AGREEMENT = 1e-2
 "what half precision may differ from float32 on average, of the range of values"
 
@@ -41,8 +41,7 @@ class NeuralOptions:
     def __post_init__(self) -> None:
         if self.procedure not in PROCEDURES:
             raise UsageError(f"procedure is {self.procedure}, but must be one of {', '.join(PROCEDURES)}")
-        if self.precision not in PRECISIONS:
-            raise UsageError(f"precision is {self.precision}, but must be one of {', '.join(PRECISIONS)}")
+        check_precision(self.precision)
         if not 0.01 <= self.largest_mpx <= 100:
             raise UsageError(f"largest_mpx is {self.largest_mpx:g}, but must lie between 0.01 and 100 megapixels")
 
@@ -61,7 +60,11 @@ class NeuralEngine(Engine):
         self._is_checked = options.precision == "fp32"
 
     def fill(self, clip: Clip) -> Painting:
-        """Paint the core. See `Engine.fill`; raises `FailedError` where half precision is too far from float32."""
+        """Paint the core. See `Engine.fill`.
+
+        Raises `FailedError` where half precision is too far from float32, where memory does not suffice however the
+        work is divided, and where torch cannot compile.
+        """
         first, stop = clip.core_range
         holes = np.asarray(clip.holes)
         images = np.array(clip.images[first:stop])
@@ -70,10 +73,28 @@ class NeuralEngine(Engine):
             images[...] = round(np.iinfo(images.dtype).max / 2)
         elif origin.any():
             with torch.inference_mode():
-                is_published = self.options.procedure == "published"
-                painted = self._by_the_book(clip)[first:stop] if is_published else self._in_pieces(clip)
+                painted = self._painted_by(clip)
             np.copyto(images, painted, where=origin[..., None] > 0)
         return Painting(images=images, origin=origin)
+
+    def _painted_by(self, clip: Clip) -> NDArray[Any]:
+        """The core, by the procedure asked for."""
+        try:
+            if self.options.procedure == "published":
+                return self._by_the_book(clip)[slice(*clip.core_range)]
+            return self._in_pieces(clip)
+        except RuntimeError as error:
+            if type(error).__module__.startswith(("torch._inductor", "torch._dynamo")):
+                said = str(error).strip().partition("\n")[0]
+                raise FailedError(f"torch cannot compile the network here ({said}); leave out --compile") from error
+            if not is_out_of_memory(error):
+                raise
+            height, width = clip.holes.shape[1:]
+            smaller = max(min(height * width / 1e6, self.options.largest_mpx) / 2, 0.01)
+            raise FailedError(
+                f"painting a crop of {width}x{height} ran out of memory on {self.device}, however it was divided; give "
+                f"--set largest_mpx={smaller:.2g} with procedure=pieces, or another --device (what is finished is kept)"
+            ) from error
 
     def _is_anything_seen(self, clip: Clip) -> bool:
         return not np.asarray(clip.holes).all()
@@ -91,16 +112,19 @@ class NeuralEngine(Engine):
     ) -> NDArray[Any]:
         """The core painted in windows of ours. `paint`: the frames owed of a window, (N, 3, h, w), -1..1."""
         first, stop = clip.core_range
-        total = np.zeros((stop - first, *canvas.clip, 3), np.float32)
-        weights = np.zeros((stop - first, 1, 1, 1), np.float32)
+        total = np.zeros((stop - first, 3, *canvas.whole), np.float32)  # enlarged at the end, as that takes memory
+        weights = np.zeros(stop - first, np.float32)
         for window in in_pieces(len(clip.images), first, stop):
             owed = [t for t in window.painted if clip.holes[t].any()]
             if owed:
                 for t, picture in zip(owed, paint(window, owed), strict=True):
-                    total[t - first] += window.weight(t) * canvas.level(picture)
+                    total[t - first] += window.weight(t) * picture.float().cpu().numpy()
                     weights[t - first] += window.weight(t)
-        most = np.iinfo(clip.images.dtype).max
-        return np.rint(total / np.maximum(weights, 1) * most).astype(clip.images.dtype)
+        painted = np.array(clip.images[first:stop])
+        for n in np.flatnonzero(weights):
+            level = canvas.level(torch.from_numpy(total[n] / weights[n]))
+            painted[n] = np.rint(level * np.iinfo(painted.dtype).max)
+        return painted
 
     def _compare(self, found: Tensor, exact: Tensor) -> None:
         """Judge half precision by what it made of the first frames, -1..1, beside float32."""

@@ -4,9 +4,6 @@
 `distance` (h, w) how unlike the two are. One thread; the same arguments give the same result.
 """
 
-# numba gives the kernels their types from the arrays they are called with
-# ruff: noqa: ANN001, ANN201, ANN202
-
 from __future__ import annotations
 
 import numba
@@ -20,8 +17,8 @@ FEATURES = 5
 OVER_STEP = 1.5  # over-relaxation
 
 
-@numba.njit(**KERNEL)
-def _draw(random, count):  # type: ignore[no-untyped-def]
+@numba.njit(forceinline=True, **KERNEL)
+def _draw(random, count):
     """A whole number below `count` (xorshift64*, Vigna 2016)."""
     state = random[0]
     state ^= state >> np.uint64(12)
@@ -31,8 +28,8 @@ def _draw(random, count):  # type: ignore[no-untyped-def]
     return np.int64((state * np.uint64(0x2545F4914F6CDD1D) >> np.uint64(33)) % np.uint64(count))
 
 
-@numba.njit(**KERNEL)
-def _unlike(features, ready, is_whole, x, y, sx, sy, limit):  # type: ignore[no-untyped-def]
+@numba.njit(forceinline=True, **KERNEL)
+def _unlike(features, ready, is_whole, x, y, sx, sy, limit):
     """Sum of squared differences of two patches, over what is ready of the first, as if all were; inf over `limit`."""
     height, width = features.shape[:2]
     total = np.float32(0)
@@ -56,8 +53,8 @@ def _unlike(features, ready, is_whole, x, y, sx, sy, limit):  # type: ignore[no-
     return total * np.float32(SIDE_PX * SIDE_PX) / np.float32(max(count, 1))
 
 
-@numba.njit(**KERNEL)
-def _apart(tint, x, y, sx, sy, cost_x, cost_y):  # type: ignore[no-untyped-def]
+@numba.njit(forceinline=True, **KERNEL)
+def _apart(tint, x, y, sx, sy, cost_x, cost_y):
     """What speaks against a source apart from its samples: its distance, and another mean colour."""
     far = np.float32((cost_x * (sx - x)) ** 2 + (cost_y * (sy - y)) ** 2)
     for c in range(3):
@@ -66,9 +63,7 @@ def _apart(tint, x, y, sx, sy, cost_x, cost_y):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(**KERNEL)
-def search(  # type: ignore[no-untyped-def]
-    features, ready, source, wanted, tint, nearest, distance, sweeps, cost_x, cost_y, random
-):
+def search(features, ready, source, wanted, tint, nearest, distance, sweeps, cost_x, cost_y, random):
     """Better sources for the patches around what is `wanted`, by those of their neighbours and at random."""
     height, width = source.shape
     whole = np.zeros(source.shape, np.bool_)
@@ -122,7 +117,7 @@ def search(  # type: ignore[no-untyped-def]
 
 
 @numba.njit(**KERNEL)
-def vote(features, known, nearest, distance, spread):  # type: ignore[no-untyped-def]
+def vote(features, known, nearest, distance, spread):
     """Each unknown sample becomes the mean of what the patches over it say, the likelier ones counting more."""
     height, width, channels = features.shape
     weights = np.zeros(known.shape, np.float32)
@@ -150,7 +145,7 @@ def vote(features, known, nearest, distance, spread):  # type: ignore[no-untyped
 
 
 @numba.njit(**KERNEL)
-def enlarge(nearest, distance, source, wanted):  # type: ignore[no-untyped-def]
+def enlarge(nearest, distance, source, wanted):
     """Where patches come from at twice the size; those that would not be known there have none yet."""
     height, width = source.shape
     out = np.full((height, width, 2), -1, np.int32)
@@ -166,7 +161,7 @@ def enlarge(nearest, distance, source, wanted):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(**KERNEL)
-def choose(known, nearest, distance):  # type: ignore[no-untyped-def]
+def choose(known, nearest, distance):
     """Where each unknown sample comes from, (H, W, 2) x and y: by the likeliest of the patches over it."""
     height, width = known.shape
     origin = np.zeros((height, width, 2), np.int32)
@@ -185,7 +180,7 @@ def choose(known, nearest, distance):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(**KERNEL)
-def mend(values, image, known, origin, sweeps):  # type: ignore[no-untyped-def]
+def mend(values, image, known, origin, sweeps):
     """Hides the joints of what was copied: samples settle so that steps between them are those of their sources.
 
     `values` (H, W, 3) float32, changed where not known. Red-black relaxation towards Poisson's equation.

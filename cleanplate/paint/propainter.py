@@ -21,7 +21,9 @@ from torch import Tensor
 
 from cleanplate.base.types import Clip
 from cleanplate.motion.estimator import check_estimator
+from cleanplate.motion.raft import Both, Find, both_ways
 from cleanplate.paint.canvas import Canvas
+from cleanplate.paint.memory import PairMemory
 from cleanplate.paint.nets.propainter import MULTIPLE_PX
 from cleanplate.paint.neural import NeuralEngine, NeuralOptions
 from cleanplate.paint.propainter_published import ITERATIONS, paint_published
@@ -54,6 +56,7 @@ class ProPainter(NeuralEngine):
     def __init__(self, options: ProPainterOptions, device: str = "cpu") -> None:
         super().__init__(options, device)
         self._networks = Networks.load(self.device, options.precision, options.compile)
+        self._memory: PairMemory[Both] = PairMemory()
 
     def _in_pieces(self, clip: Clip) -> NDArray[Any]:
         height, width = clip.holes.shape[1:]
@@ -83,7 +86,16 @@ class ProPainter(NeuralEngine):
             propagated=len(known),
             propagation_context=0,
         )
-        return prepare(self._networks, known, looked_at, hidden, iterations=self.options.iterations, by=by)
+        self._memory.next_clip(clip)
+        flows = both_ways(self._networks.raft, looked_at, self.options.iterations, self._remembered)
+        return prepare(self._networks, known, flows, hidden, by=by)
+
+    def _remembered(self, pair: int, key: bytes, find: Find) -> Both:
+        """The flow of a pair of the clip, if the piece before has shown the same pictures; else as it is found now."""
+        both = self._memory.take(key) or find()
+        if self._memory.keeps(pair):
+            self._memory.put(key, both)
+        return both
 
     def _painted(self, frames: _Frames, window: Window, owed: Sequence[int]) -> Tensor:
         """The frames owed; those of the first window are compared with float32."""
@@ -96,7 +108,10 @@ class ProPainter(NeuralEngine):
         return Networks.load(self.device, "fp32", False)
 
     def _by_the_book(self, clip: Clip) -> NDArray[Any]:
-        # In float32 whatever was asked for: whoever wants the authors' loop wants its numbers.
+        if self.options.precision != "fp32":
+            self._note(
+                f"precision is fp32, not {self.options.precision}, as procedure=published has the authors' numbers"
+            )
         one = np.iinfo(clip.images.dtype).max // 255
         holes = np.asarray(clip.holes)
         blank = np.where(holes[..., None], 0, clip.images // one).astype(np.uint8)

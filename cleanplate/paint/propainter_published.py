@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from cleanplate.motion.raft import both_ways
 from cleanplate.paint.nets.propainter import MULTIPLE_PX
 from cleanplate.paint.propainter_stages import Lengths, Networks, encode, generate, prepare
 from cleanplate.paint.windows import PUBLISHED_STEP, REFERENCE_STRIDE, published
@@ -34,7 +35,8 @@ def paint_published(networks: Networks, images: NDArray[np.uint8], holes: NDArra
     device = next(networks.generator.parameters()).device
     pictures = torch.from_numpy(frames).permute(0, 3, 1, 2).to(device).float() / 255 * 2 - 1
     hidden = torch.from_numpy(masks).to(device).float()
-    clip = prepare(networks, pictures * (1 - hidden), pictures, hidden, iterations=ITERATIONS, by=LENGTHS)
+    flows = both_ways(networks.raft, pictures, ITERATIONS)
+    clip = prepare(networks, pictures * (1 - hidden), flows, hidden, by=LENGTHS)
     features = cache(lambda t: encode(networks.generator, clip, t))
     painted: dict[int, NDArray[np.uint8]] = {}
     for middle, local in ((PUBLISHED_STEP * n, w.local) for n, w in enumerate(published(len(frames)))):

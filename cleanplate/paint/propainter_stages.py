@@ -6,20 +6,22 @@ t+1 to t. H and W are multiples of 8.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import torch
 from torch import Tensor
 
 from cleanplate.base.checkpoint import load_network
+from cleanplate.base.device import with_less
+from cleanplate.base.precision import type_of
 from cleanplate.motion.nets.flow_completion import UNUSED, RecurrentFlowCompletion
 from cleanplate.motion.nets.raft import Raft
-from cleanplate.motion.raft import both_ways, load_raft
+from cleanplate.motion.raft import Both, load_raft
 from cleanplate.paint.nets.dual_propagation import propagate_images
+from cleanplate.paint.nets.layers import AT_ONCE
 from cleanplate.paint.nets.propainter import InpaintGenerator, own_name
-from cleanplate.paint.neural import PRECISIONS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +48,7 @@ class Networks:
     def load(cls, device: str, precision: str, is_compiled: bool) -> Networks:
         """The published ones, the generator in that precision."""
         generator = load_network(InpaintGenerator(), "propainter", device, rename=own_name)
-        generator.to(PRECISIONS[precision])
+        generator.to(type_of(precision))
         if is_compiled:
             for part in (generator.encoder, generator.decoder, *generator.transformers.transformer):
                 part.compile()
@@ -65,14 +67,12 @@ class Prepared:
     backward: Tensor
 
 
-def prepare(
-    networks: Networks, known: Tensor, looked_at: Iterable[Tensor], masks: Tensor, *, iterations: int, by: Lengths
-) -> Prepared:
-    """Motion, its completion and the propagation of pictures.
+def prepare(networks: Networks, known: Tensor, flows: Both, masks: Tensor, *, by: Lengths) -> Prepared:
+    """The completion of motion and the propagation of pictures.
 
-    known: pictures, 0 inside the holes. looked_at: the same (3, H, W) each, as motion is found on them.
+    known: pictures, 0 inside the holes. flows: forward and backward, as they were found.
     """
-    forward, backward = both_ways(networks.raft, looked_at, iterations)
+    forward, backward = flows
     forward, backward = complete(networks.completion, forward, backward, masks, by)
     filled, left = propagate(known, masks, forward, backward, by)
     return Prepared(known * (1 - masks) + filled * masks, masks, left, forward, backward)
@@ -84,7 +84,8 @@ def complete(
     """Both flows with values inside the masks."""
     found = torch.empty_like(forward), torch.empty_like(backward)
     for first, stop, begin, end in pieces(len(forward), by.completed, by.completion_context):
-        both = network.complete(forward[begin:end], backward[begin:end], masks[begin : end + 1])
+        given = forward[begin:end], backward[begin:end], masks[begin : end + 1]
+        both = with_less(partial(network.complete, *given), end - begin, 1)
         for whole, part in zip(found, both, strict=True):
             whole[first:stop] = part[first - begin : stop - begin]
     return found
@@ -121,10 +122,12 @@ def generate(
     shown: the features (1, 128, H/4, W/4) of a frame. references: frames from farther away that are looked at as well.
     """
     frames, joints = slice(local.start, local.stop), slice(local.start, local.stop - 1)
+    masks = clip.masks[frames]
     features = torch.cat([shown(t) for t in (*local, *references)])
-    masks = torch.cat([clip.masks[frames], clip.left[frames]], 1)
-    wanted = [t - local.start for t in owed]
-    return generator.generate(features, masks, clip.forward[joints], clip.backward[joints], wanted)
+    both = torch.cat([masks, clip.left[frames]], 1)
+    features = generator.carry(features, both, clip.forward[joints], clip.backward[joints])
+    tokens = with_less(partial(generator.transform, features, masks), AT_ONCE, AT_ONCE >> 8)
+    return generator.decode(features, tokens, [t - local.start for t in owed])
 
 
 def encode(generator: InpaintGenerator, clip: Prepared, t: int) -> Tensor:

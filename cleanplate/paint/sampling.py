@@ -1,8 +1,5 @@
 """Looking up colours between samples, and the two scales colours come in."""
 
-# numba gives the kernels their types from the arrays they are called with
-# ruff: noqa: ANN001, ANN201, ANN202
-
 from __future__ import annotations
 
 import numba
@@ -16,7 +13,7 @@ MID_GRAY = 127.5  # where no frame shows anything at all
 
 
 @numba.njit(inline="always", **KERNEL)
-def cubic(u):  # type: ignore[no-untyped-def]
+def cubic(u):
     """The weights of four neighbours for a point a fraction `u` past the second."""
     a, v = np.float32(SHARPNESS), np.float32(1) - u
     two, three = np.float32(2), np.float32(3)
@@ -28,15 +25,15 @@ def cubic(u):  # type: ignore[no-untyped-def]
     )
 
 
-@numba.njit(**KERNEL)
-def sample(images, s, x, y):  # type: ignore[no-untyped-def]
+@numba.njit(forceinline=True, **KERNEL)
+def sample(images, s, x, y):
     """The colour of frame `s` at (x, y), bicubic, in the images' own numbers. All in float32: half the time."""
     left, top = int(np.floor(x)), int(np.floor(y))
     return sample_by(images, s, left, top, cubic(np.float32(x - left)), cubic(np.float32(y - top)))
 
 
 @numba.njit(inline="always", **KERNEL)
-def sample_by(images, s, left, top, wx, wy):  # type: ignore[no-untyped-def]
+def sample_by(images, s, left, top, wx, wy):
     """The same with the weights known: the second of four neighbours each way lies at (left, top)."""
     if not (1 <= left < images.shape[2] - 2 and 1 <= top < images.shape[1] - 2):
         return _at_edge(images, s, left, top, wx, wy)
@@ -49,8 +46,8 @@ def sample_by(images, s, left, top, wx, wy):  # type: ignore[no-untyped-def]
     return r, g, b
 
 
-@numba.njit(**KERNEL)
-def _at_edge(images, s, left, top, wx, wy):  # type: ignore[no-untyped-def]
+@numba.njit(forceinline=True, **KERNEL)
+def _at_edge(images, s, left, top, wx, wy):
     """The same where a neighbour may lie outside: the nearest sample stands for it."""
     height, width = images.shape[1:3]
     x0, x1 = min(max(left - 1, 0), width - 1), min(max(left, 0), width - 1)
@@ -65,7 +62,7 @@ def _at_edge(images, s, left, top, wx, wy):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(inline="always", **KERNEL)
-def _taps(weights, row, x0, x1, x2, x3, channel):  # type: ignore[no-untyped-def]
+def _taps(weights, row, x0, x1, x2, x3, channel):
     a, b, c, d = weights
     return (
         a * np.float32(row[x0, channel])

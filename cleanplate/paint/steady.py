@@ -4,9 +4,6 @@ The errors of a point's paintings in three frames are partly its own, so their m
 and what flickers is halved. Only holes are changed, and each frame reads its neighbours as they were before.
 """
 
-# numba gives the kernels their types from the arrays they are called with
-# ruff: noqa: ANN001, ANN202
-
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -20,7 +17,7 @@ from numpy.typing import NDArray
 from cleanplate.motion.kernels import KERNEL
 from cleanplate.paint.looks import bounds
 from cleanplate.paint.sampling import cubic, sample_by
-from cleanplate.paint.trace import GRID_PX, Tracks, step
+from cleanplate.paint.trace import GRID_PX, Tracks, is_inside, step
 
 MISS_PX2 = 1.0  # of 240, squared: a neighbour counts by exp(-E / (2 * this)), E the forward-backward error of the way
 LEAST_WEIGHT = 0.03  # a smaller one is not worth sampling for
@@ -65,9 +62,7 @@ def steady(
 
 
 @numba.njit(**KERNEL)
-def _filter(  # type: ignore[no-untyped-def]
-    painted, hole, t, first, paths, hypothesis, share, spread, scale, light, x0, y0, out, top
-):
+def _filter(painted, hole, t, first, paths, hypothesis, share, spread, scale, light, x0, y0, out, top):
     """Ways are found once for a block, as in `blend`."""
     flows, places, planes = paths[1:]
     height, width = hole.shape
@@ -105,7 +100,7 @@ def _filter(  # type: ignore[no-untyped-def]
                     r, g, b = np.float32(r), np.float32(g), np.float32(b)
                     for way in range(2):
                         px, py, weight = x + far[way, 0], y + far[way, 1], np.float32(far[way, 2])
-                        if weight < LEAST_WEIGHT or not (px >= 0 and py >= 0 and px <= width - 1 and py <= height - 1):
+                        if weight < LEAST_WEIGHT or not is_inside(px, py, width, height):
                             continue
                         n = t + 1 - 2 * way
                         a = taps[way]

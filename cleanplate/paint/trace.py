@@ -5,9 +5,6 @@ builds each frame's answer from its neighbour's: a point is seen where it lands,
 is seen. So the price does not grow with the length of the way. Everything here is at the working scale.
 """
 
-# numba gives the kernels their types from the arrays they are called with
-# ruff: noqa: ANN001, ANN201, ANN202
-
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
@@ -20,6 +17,7 @@ from numpy.typing import NDArray
 
 from cleanplate.motion.camera import moved_by
 from cleanplate.motion.kernels import KERNEL
+from cleanplate.motion.register import enlarging, in_view
 
 FLOW_STEP_PX = 1 / 128  # flow is kept as int16 in these steps: +-256 px in half the memory of float32
 GRID_PX = 2  # every second point is followed, the others lie between; 1 gives the same picture at four times the price
@@ -50,8 +48,7 @@ class Tracks:
 
     def planes_at(self, scale: int) -> NDArray[np.float64]:
         """The camera's motion forward in time, (T - 1, 3, 3), in pixels of pictures `scale` times as large."""
-        enlarge = np.array([[scale, 0, (scale - 1) / 2], [0, scale, (scale - 1) / 2], [0, 0, 1]])
-        return np.asarray(enlarge @ self.planes[:, 0] @ np.linalg.inv(enlarge), np.float64)
+        return in_view(self.planes[:, 0], enlarging(scale, scale))
 
 
 @dataclass(kw_only=True, eq=False)
@@ -140,7 +137,7 @@ def nodes(masked: NDArray[np.bool_]) -> tuple[int, int, int, int]:
 
 
 @numba.njit(inline="always", **KERNEL)
-def _move(flows, place, planes, way, hypothesis, x, y):  # type: ignore[no-untyped-def]
+def move(flows, place, planes, way, hypothesis, x, y):
     """Where (x, y) lies one frame on."""
     if hypothesis == PLANE:
         return moved_by(planes[way], x, y)
@@ -161,27 +158,40 @@ def _move(flows, place, planes, way, hypothesis, x, y):  # type: ignore[no-untyp
 
 
 @numba.njit(inline="always", **KERNEL)
-def step(flows, place, planes, way, hypothesis, x, y):  # type: ignore[no-untyped-def]
+def step(flows, place, planes, way, hypothesis, x, y):
     """Where (x, y) lies one frame on, its forward-backward error (px^2) and how far flow and plane part (px)."""
-    nx, ny = _move(flows, place, planes, way, hypothesis, x, y)
-    ox, oy = _move(flows, place, planes, way, FLOW if hypothesis == PLANE else PLANE, x, y)
-    bx, by = _move(flows, place, planes, 1 - way, hypothesis, nx, ny)
+    nx, ny = move(flows, place, planes, way, hypothesis, x, y)
+    ox, oy = move(flows, place, planes, way, FLOW if hypothesis == PLANE else PLANE, x, y)
+    bx, by = move(flows, place, planes, 1 - way, hypothesis, nx, ny)
     return nx, ny, (bx - x) ** 2 + (by - y) ** 2, np.sqrt((ox - nx) ** 2 + (oy - ny) ** 2)
 
 
 @numba.njit(inline="always", **KERNEL)
-def is_visible(masked, t, x, y):  # type: ignore[no-untyped-def]
+def is_inside(x, y, width, height):
+    """Whether a point lies within the outermost samples: these are squares, and what moves by a hair stays in them."""
+    return x >= -0.5 and y >= -0.5 and x <= width - 0.5 and y <= height - 0.5
+
+
+@numba.njit(inline="always", **KERNEL)
+def is_visible(masked, t, x, y):
     """Whether all four samples around a point are known in frame `t`, by masks (T, h, w)."""
     height, width = masked.shape[1:]
-    if not (x >= 0 and y >= 0 and x <= width - 1 and y <= height - 1):
+    if not is_inside(x, y, width, height):
         return False
-    left, top = int(x), int(y)
+    left, top = int(x), int(y)  # towards zero: none is before the first
     right, low = min(left + 1, width - 1), min(top + 1, height - 1)
     return not (masked[t, top, left] or masked[t, top, right] or masked[t, low, left] or masked[t, low, right])
 
 
-@numba.njit(**KERNEL)
-def locate(paths, way, hypothesis, x0, y0, frame, xy, risk, n, x, y):  # type: ignore[no-untyped-def]
+@numba.njit(inline="always", **KERNEL)
+def _between(shares, field, n, left, top, right, low, channel):
+    a, b, c, d = shares
+    upper = a * field[n, top, left, channel] + b * field[n, top, right, channel]
+    return upper + c * field[n, low, left, channel] + d * field[n, low, right, channel]
+
+
+@numba.njit(forceinline=True, **KERNEL)
+def locate(paths, way, hypothesis, x0, y0, frame, xy, risk, n, x, y):
     """Frame, x, y, error and doubt of the source of a working-scale point, from the nodes around it.
 
     Between four nodes seen in one frame positions are interpolated (beyond the outermost: extrapolated). Else each
@@ -202,30 +212,14 @@ def locate(paths, way, hypothesis, x0, y0, frame, xy, risk, n, x, y):  # type: i
     if s >= 0 and frame[n, top, right] == s and frame[n, low, left] == s and frame[n, low, right] == s:
         u -= left
         v -= top
-        a, b, c, d = (1 - u) * (1 - v), u * (1 - v), (1 - u) * v, u * v
-        sx = a * xy[n, top, left, 0] + b * xy[n, top, right, 0] + c * xy[n, low, left, 0] + d * xy[n, low, right, 0]
-        sy = a * xy[n, top, left, 1] + b * xy[n, top, right, 1] + c * xy[n, low, left, 1] + d * xy[n, low, right, 1]
+        shares = (1 - u) * (1 - v), u * (1 - v), (1 - u) * v, u * v
+        sx = _between(shares, xy, n, left, top, right, low, 0)
+        sy = _between(shares, xy, n, left, top, right, low, 1)
         if not is_visible(masked, s, sx, sy):
             return NOWHERE, 0.0, 0.0, 0.0, 0.0
-        return (
-            s,
-            sx,
-            sy,
-            max(
-                a * risk[n, top, left, 0]
-                + b * risk[n, top, right, 0]
-                + c * risk[n, low, left, 0]
-                + d * risk[n, low, right, 0],
-                0.0,
-            ),
-            max(
-                a * risk[n, top, left, 1]
-                + b * risk[n, top, right, 1]
-                + c * risk[n, low, left, 1]
-                + d * risk[n, low, right, 1],
-                0.0,
-            ),
-        )
+        error = _between(shares, risk, n, left, top, right, low, 0)
+        doubt = _between(shares, risk, n, left, top, right, low, 1)
+        return s, sx, sy, max(error, 0.0), max(doubt, 0.0)
     best, best_x, best_y, best_error, best_doubt, best_far = NOWHERE, 0.0, 0.0, 0.0, 0.0, 9.0
     near_j, near_i, near_far = -1, -1, 9.0
     for j in range(top, low + 1):
@@ -262,7 +256,7 @@ def locate(paths, way, hypothesis, x0, y0, frame, xy, risk, n, x, y):  # type: i
 
 
 @numba.njit(**KERNEL)
-def _advance(  # type: ignore[no-untyped-def]
+def _advance(
     paths, t, way, hypothesis, target, limit,
     x0, y0, frame, xy, risk, next_x0, next_y0, next_frame, next_xy, next_risk,
 ):  # fmt: skip
@@ -283,13 +277,14 @@ def _advance(  # type: ignore[no-untyped-def]
             asked += 1
             pair = t - way
             nx, ny, missed, apart = step(flows, places[pair], planes[pair], way, hypothesis, x, y)
-            if not (nx >= 0 and ny >= 0 and nx <= width - 1 and ny <= height - 1):
+            if not is_inside(nx, ny, width, height):
                 continue
             if is_visible(masked, target, nx, ny):
                 s, sx, sy = target, nx, ny
             else:
+                # a bare 0 would be a type of its own, for which all of `locate` were compiled once more
                 s, sx, sy, e, d = locate(
-                    paths, way, hypothesis, next_x0, next_y0, next_frame, next_xy, next_risk, 0, nx, ny
+                    paths, way, hypothesis, next_x0, next_y0, next_frame, next_xy, next_risk, np.int64(0), nx, ny
                 )
                 missed += e
                 apart += d

@@ -28,9 +28,11 @@ from cleanplate.motion.complete import SWEEPS, harmonic
 from cleanplate.motion.direct import find_plane, plane_flow
 from cleanplate.motion.dis import DisFlow
 from cleanplate.motion.estimator import Estimator
+from cleanplate.motion.register import Plane, from_corner, in_view
 from cleanplate.motion.rim import rim_flow
 from cleanplate.paint.carry import CARRIED_FRAMES, carry
 from cleanplate.paint.looks import bounds, look, shrink
+from cleanplate.paint.memory import PairMemory
 from cleanplate.paint.presets import Preset
 from cleanplate.paint.trace import FLOW_STEP_PX, GRID_PX, Tracks
 
@@ -47,38 +49,6 @@ Measured = tuple[NDArray[np.int16], NDArray[np.bool_], NDArray[np.float64], bool
 # a pair's flow in FLOW_STEP_PX, where it was found and not completed, its two planes, and whether they are all of it
 
 
-class PairMemory:
-    """The motion of pairs measured before, found again by what the pair looks like.
-
-    Neighbouring pieces show an engine the same frames twice; measuring them once halves the price of the margins. The
-    key is the content, so what comes out is what would be measured anew. Keeps what the next piece may show again.
-    """
-
-    def __init__(self) -> None:
-        self._kept: list[tuple[int, dict[bytes, Measured]]] = [(0, {})]  # one a clip, with the frame it starts at
-        self._again_from = 0
-
-    def next_clip(self, start: int, again_from: int) -> None:
-        """A clip comes that starts at this frame of the video; the next piece may show its pairs from one on again.
-
-        What is older than the piece before it is forgotten.
-        """
-        before = next((begun for begun, _ in reversed(self._kept) if begun != start), start)
-        kept = [clip for clip in self._kept if clip[0] in (before, start)]
-        self._kept = [*kept[-7:], (start, {})]  # two pieces' worth of up to four crops
-        self._again_from = again_from
-
-    def take(self, key: bytes) -> Measured | None:
-        """The pair's motion, which is no longer kept; None if it is not known."""
-        return next((pairs.pop(key) for _, pairs in self._kept if key in pairs), None)
-
-    def put(self, pair: int, key: bytes, measured: Measured) -> None:
-        """Remember a copy of it, if this pair of the clip may be shown again."""
-        if pair >= self._again_from:
-            flow, known, planes, is_planar = measured
-            self._kept[-1][1][key] = flow.copy(), known.copy(), planes.copy(), is_planar
-
-
 def find_tracks(
     images: NDArray[Any],
     holes: NDArray[np.bool_],
@@ -88,14 +58,15 @@ def find_tracks(
     reach_frames: int,
     preset: Preset,
     pool: Executor,
-    memory: PairMemory,
+    memory: PairMemory[Measured],
+    start: int = 0,
     estimator: Estimator | None = None,
 ) -> Tracks:
     """The motion by which the holes of the frames `owed` may be traced, up to `reach_frames` away.
 
     `images` (T, H, W, 3), `holes` (T, H, W); `scale`: how many times smaller the working pictures are; `unit`: their
-    full frame's height / 240 lines. Pairs that `memory` knows are not measured again. `estimator`: what finds the flow;
-    None = DIS, set as the preset says.
+    full frame's height / 240 lines. Pairs that `memory` knows are not measured again. `start`: the first frame's index
+    in the video. `estimator`: what finds the flow; None = DIS, set as the preset says.
     """
     count, height, width = holes.shape
     rows, columns = -(-height // scale), -(-width // scale)
@@ -123,16 +94,17 @@ def find_tracks(
     is_planar = np.zeros(len(places), np.bool_)
     local = threading.local()  # DIS keeps buffers: one a thread
 
-    def measure(n: int, may_be_planar: bool) -> None:
+    def measure(n: int, may_be_planar: bool, guess: Plane | None = None) -> None:
         both = masked[n] | masked[n + 1]
         box = bounds(both, max(round(preset.context_px * unit), GRID_PX))
         part = np.s_[box[1] : box[3], box[0] : box[2]]
         # All that decides about the motion: with several engines the next piece may not find it kept.
-        key = _digest(gray[n][part], gray[n + 1][part], both[part], (*box, *places[n, 1:], unit, may_be_planar))
+        facts = (*box, *places[n, 1:], unit, may_be_planar, *(() if guess is None else guess.ravel()))
+        key = _digest(gray[n][part], gray[n + 1][part], both[part], facts)
         measured = memory.take(key)
         if measured is None and may_be_planar:
             near = bounds(both, round(CARRY_PX * unit))
-            measured = _planar(gray[n][part], gray[n + 1][part], both[part], box, near, places[n])
+            measured = _planar(gray[n][part], gray[n + 1][part], both[part], box, near, places[n], guess)
         if measured is None:
             both_ways = _flow(local, preset, gray[n : n + 2], box, estimator)
             good = _trusted(both[part], BAND_PX)
@@ -147,14 +119,21 @@ def find_tracks(
                 found[way] |= rim_flow(gray[one], gray[other], masked[one], masked[other], xy, ~good)
                 _complete(xy, found[way])
             measured = _steps(both_ways, box, places[n]), _inner(found, box, places[n]).ravel(), fitted, False
-        memory.put(n, key, measured)
-        start, stop = places[n, 0], places[n, 0] + measured[0].size
-        flow[start:stop], known[start // 2 : stop // 2], planes[n], is_planar[n] = measured
+        if memory.keeps(n):
+            memory.put(key, (measured[0].copy(), measured[1].copy(), measured[2].copy(), measured[3]))
+        own = slice(places[n, 0], places[n, 0] + measured[0].size)
+        flow[own], known[own.start // 2 : own.stop // 2], planes[n], is_planar[n] = measured
 
-    tried = set(pairs[::PROBE_PAIRS]) if preset.looks == 1 else set()
+    def measure_by(n: int) -> None:
+        nearest = min(tried, key=lambda probe: abs(probe - n))
+        measure(n, True, planes[nearest, 0] if is_planar[nearest] else None)
+
+    # The same pairs whichever piece shows them, as what is found there decides about the others.
+    tried = [n for n in pairs if (start + n) % PROBE_PAIRS == 0] if preset.looks == 1 else []
     list(pool.map(partial(measure, may_be_planar=True), tried))
-    is_worth_it = len(tried) and is_planar[list(tried)].mean() >= PLANAR_SHARE
-    list(pool.map(partial(measure, may_be_planar=bool(is_worth_it)), (n for n in pairs if n not in tried)))
+    is_worth_it = bool(tried) and is_planar[tried].mean() >= PLANAR_SHARE
+    others = [n for n in pairs if n not in tried]
+    list(pool.map(measure_by if is_worth_it else partial(measure, may_be_planar=False), others))
     if preset.is_carried:
         free = np.array([n for n in pairs if not is_planar[n]])
         flows[1] = flow
@@ -210,16 +189,16 @@ def _planar(
     box: Box,
     near: Box,
     place: NDArray[np.int64],
+    guess: Plane | None,
 ) -> Measured | None:
     """The motion of a pair, shown within `box`, if all that is `near` the holes follows one plane; else None."""
     x0, y0, x1, y1 = near
-    there = find_plane(first, second, both, (x0 - box[0], y0 - box[1], x1 - box[0], y1 - box[1]))
+    corner = from_corner(box[0], box[1])
+    start = None if guess is None else in_view(guess, from_corner(-box[0], -box[1]))
+    there = find_plane(first, second, both, (x0 - box[0], y0 - box[1], x1 - box[0], y1 - box[1]), start)
     if there is None:
         return None
-    corner = np.array([[1.0, 0, box[0]], [0, 1, box[1]], [0, 0, 1]])
-    there = corner @ there @ np.linalg.inv(corner)
-    back = np.linalg.inv(there)
-    planes = np.stack([there / there[2, 2], back / back[2, 2]])
+    planes = in_view(np.stack([there, np.linalg.inv(there)]), corner)
     whole = int(place[1]), int(place[2]), int(place[1] + place[3]), int(place[2] + place[4])
     flow = np.stack([plane_flow(plane, whole) for plane in planes])
     known = np.broadcast_to(_inner(~both[None], box, place), (2, int(place[4]), int(place[3])))

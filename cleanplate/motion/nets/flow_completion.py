@@ -8,6 +8,8 @@ themselves. Module names are those of the published checkpoint. Flow is (x, y) i
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -17,6 +19,7 @@ from cleanplate.motion.nets.layers import DeformableAlignment
 UNUSED = ("edgeDetector.",)
 "beginnings of published names without use here: a head for edges, which only training looks at"
 WIDTH = 128
+REACH = 2  # frames to either side that a convolution in time looks at
 
 
 class RecurrentFlowCompletion(nn.Module):
@@ -37,32 +40,36 @@ class RecurrentFlowCompletion(nn.Module):
         self.decoder1 = nn.Sequential(_conv(64, 64), _leaky(), Enlarge(64, 32), _leaky())
         self.upsample = nn.Sequential(_conv(32, 32), _leaky(), Enlarge(32, 2))
 
-    def forward(self, flows: Tensor, masks: Tensor) -> Tensor:
+    def forward(self, flows: Tensor, masks: Tensor, at_once: int | None = None) -> Tensor:
         """A prediction of the flow everywhere, (T, 2, H, W) from flows of that shape and masks (T, 1, H, W).
 
-        Flows are zero inside their masks; H and W are multiples of 8.
+        Flows are zero inside their masks; H and W are multiples of 8. at_once: flows encoded at a time, not counting
+        those around them that are encoded again; None = all.
         """
         given = torch.cat([flows, masks], 1).transpose(0, 1)  # (3, T, H, W)
-        quarter = self.encoder1(self.downsample(given))  # (64, T, H/4, W/4)
-        eighth = self.mid_dilation(self.encoder2(quarter))  # (128, T, H/8, W/8)
+        # (64, T, H/4, W/4), then (128, T, H/8, W/8)
+        quarter = _in_time(lambda part: self.encoder1(self.downsample(part)), given, at_once)
+        eighth = self.mid_dilation(_in_time(self.encoder2, quarter, at_once))
         eighth = self.feat_prop_module(eighth.transpose(0, 1))  # (T, 128, H/8, W/8)
         # Frame by frame: all at once, the decoder's features of full size would hold more than all the rest.
         frames = zip(eighth.split(1), quarter.transpose(0, 1).split(1), strict=True)
         return torch.cat([self.upsample(self.decoder1(self.decoder2(low) + high)) for low, high in frames])
 
-    def complete(self, forward: Tensor, backward: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
+    def complete(
+        self, forward: Tensor, backward: Tensor, masks: Tensor, at_once: int | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Both flows between T frames, (T-1, 2, H, W), with predictions inside the masks (T, 1, H, W).
 
         `forward[t]` leads from frame t to t+1 and is unknown in the mask of t; `backward[t]` leads from t+1 to t and is
         unknown in the mask of t+1. The latter goes through the network reversed in time.
         """
-        completed = self._fill(forward, masks[:-1])
-        turned = self._fill(backward.flip(0), masks[1:].flip(0))
+        completed = self._fill(forward, masks[:-1], at_once)
+        turned = self._fill(backward.flip(0), masks[1:].flip(0), at_once)
         return completed, turned.flip(0)
 
-    def _fill(self, flows: Tensor, masks: Tensor) -> Tensor:
+    def _fill(self, flows: Tensor, masks: Tensor, at_once: int | None) -> Tensor:
         known = flows * (1 - masks)
-        return self(known, masks) * masks + known
+        return self(known, masks, at_once) * masks + known
 
 
 class Pseudo3d(nn.Module):
@@ -72,7 +79,7 @@ class Pseudo3d(nn.Module):
         super().__init__()
         space = nn.Conv3d(before, after, (1, 3, 3), stride=(1, stride, stride), padding=(0, 1, 1))
         self.conv1 = nn.Sequential(space, _leaky())
-        self.conv2 = nn.Sequential(nn.Conv3d(after, after, (3, 1, 1), padding=(2, 0, 0), dilation=(2, 1, 1)))
+        self.conv2 = nn.Sequential(nn.Conv3d(after, after, (3, 1, 1), padding=(REACH, 0, 0), dilation=(2, 1, 1)))
 
     def forward(self, features: Tensor) -> Tensor:
         return self.conv2(self.conv1(features))
@@ -123,6 +130,20 @@ class Enlarge(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         return self.conv(F.interpolate(features, scale_factor=2, mode="bilinear", align_corners=True))
+
+
+def _in_time(encode: Callable[[Tensor], Tensor], given: Tensor, at_once: int | None) -> Tensor:
+    """Two pseudo-3D blocks on so many of (C, T, H, W) at a time, with those around that their answers depend on."""
+    length = given.shape[1]
+    if at_once is None or at_once >= length:
+        return encode(given)
+    parts = []
+    for first in range(0, length, at_once):
+        stop = min(first + at_once, length)
+        begin = max(first - 2 * REACH, 0)
+        found = encode(given[:, begin : stop + 2 * REACH])
+        parts.append(found[:, first - begin : stop - begin])
+    return torch.cat(parts, 1)
 
 
 def _conv(before: int, after: int) -> nn.Conv2d:

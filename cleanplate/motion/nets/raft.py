@@ -40,9 +40,14 @@ class Raft(nn.Module):
         features1, features2 = self.fnet(torch.cat([image1, image2])).chunk(2)  # (N, 256, h, w) each
         return self.refine(features1, features2, self.cnet(image1), iterations)
 
-    def refine(self, features1: Tensor, features2: Tensor, state: Tensor, iterations: int) -> tuple[Tensor, Tensor]:
-        """What `forward` returns, from `fnet`'s features of both pictures and `cnet`'s of the first one."""
-        correlation = CorrelationPyramid(features1, features2)
+    def refine(
+        self, features1: Tensor, features2: Tensor, state: Tensor, iterations: int, at_once: int | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """What `forward` returns, from `fnet`'s features of both pictures and `cnet`'s of the first one.
+
+        at_once: see `CorrelationPyramid`.
+        """
+        correlation = CorrelationPyramid(features1, features2, at_once)
         hidden, context = state.split([HIDDEN, CONTEXT], 1)
         hidden, context = torch.tanh(hidden), torch.relu(context)
         start = pixel_grid(hidden.shape[-2], hidden.shape[-1], hidden.device).permute(2, 0, 1)  # (2, h, w)
@@ -95,25 +100,41 @@ class ResidualBlock(nn.Module):
 class CorrelationPyramid:
     """How alike each point of the first picture is to each point of the second one, at four sizes of the latter."""
 
-    def __init__(self, features1: Tensor, features2: Tensor) -> None:
-        count, channels, height, width = features1.shape
-        even = features1 / channels**0.5  # before the product, as that is the largest thing here
-        products = even.flatten(2).transpose(1, 2) @ features2.flatten(2)  # (N, hw, hw)
-        level = products.view(count * height * width, 1, height, width)
-        self.levels = [level]
-        for _ in range(LEVELS - 1):
-            level = F.avg_pool2d(level, 2)
-            self.levels.append(level)
+    def __init__(self, features1: Tensor, features2: Tensor, at_once: int | None = None) -> None:
+        """Features (N, 256, h, w). at_once: points compared at a time; None = all, kept for every correction.
+
+        With fewer the comparison is made anew for each correction, in less memory and more time.
+        """
+        self.targets = features2  # (N, 256, h, w)
+        # Even before the product, as that is the largest thing here.
+        self.points = (features1 / features1.shape[1] ** 0.5).flatten(2).transpose(1, 2)  # (N, hw, 256)
+        self.at_once = at_once or self.points.shape[1]
+        self.kept = self._levels(self.points) if self.at_once >= self.points.shape[1] else None
         # The slow one of the 81 shifts goes along x, the fast one along y.
-        steps = torch.arange(-RADIUS, RADIUS + 1, device=products.device, dtype=products.dtype)
+        steps = torch.arange(-RADIUS, RADIUS + 1, device=features1.device, dtype=features1.dtype)
         self.shifts = torch.stack(torch.meshgrid(steps, steps, indexing="ij"), -1)  # (9, 9, 2): x, y
 
     def look_up(self, places: Tensor) -> Tensor:
         """The 9x9 surroundings, in every level, of places (N, 2, h, w) in the second picture: (N, 324, h, w)."""
         count, _, height, width = places.shape
-        centres = places.permute(0, 2, 3, 1).reshape(-1, 1, 1, 2)  # (N*h*w, 1, 1, 2)
-        found = [sample(level, centres / 2**n + self.shifts).flatten(1) for n, level in enumerate(self.levels)]
-        return torch.cat(found, 1).view(count, height, width, LOOKED_UP).permute(0, 3, 1, 2).contiguous()
+        centres = places.permute(0, 2, 3, 1).flatten(1, 2)  # (N, hw, 2)
+        parts = zip(self.points.split(self.at_once, 1), centres.split(self.at_once, 1), strict=True)
+        found = torch.cat([self._found(points, there) for points, there in parts], 1)  # (N, hw, 324)
+        return found.view(count, height, width, LOOKED_UP).permute(0, 3, 1, 2).contiguous()
+
+    def _found(self, points: Tensor, centres: Tensor) -> Tensor:
+        levels = self._levels(points) if self.kept is None else self.kept
+        around = centres.reshape(-1, 1, 1, 2)
+        found = [sample(level, around / 2**n + self.shifts).flatten(1) for n, level in enumerate(levels)]
+        return torch.cat(found, 1).view(*centres.shape[:2], LOOKED_UP)
+
+    def _levels(self, points: Tensor) -> list[Tensor]:
+        """Points (N, n, 256) compared with all of the second picture: (N n, 1, h, w), and three times half of that."""
+        products = points @ self.targets.flatten(2)
+        levels = [products.view(-1, 1, *self.targets.shape[2:])]
+        for _ in range(LEVELS - 1):
+            levels.append(F.avg_pool2d(levels[-1], 2))
+        return levels
 
 
 class UpdateBlock(nn.Module):

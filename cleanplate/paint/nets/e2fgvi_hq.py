@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cleanplate.motion.nets.spynet import SPyNet
-from cleanplate.paint.nets.focal import AT_ONCE, FocalBlock
-from cleanplate.paint.nets.layers import Encoder, SoftComposition, SoftSplit, decoder
+from cleanplate.paint.nets.focal import FocalBlock
+from cleanplate.paint.nets.layers import AT_ONCE, Encoder, SoftComposition, SoftSplit, decoder
 from cleanplate.paint.nets.propagation import BidirectionalPropagation
 
 CHANNELS, DIM, BLOCKS = 128, 512, 8

@@ -16,13 +16,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cleanplate.paint.nets.layers import HIDDEN, FusionFeedForward
+from cleanplate.paint.nets.layers import AT_ONCE, FusionFeedForward
 
 WINDOW = (5, 9)
 SHIFT = (2, 4)
 _PLACES = [(y, x) for y in range(WINDOW[0]) for x in range(WINDOW[1])]
-AT_ONCE = 1 << 24
-"numbers that attention and feed-forward layers make at a time, about: bounds their memory in large pictures"
 
 
 def _ring() -> list[tuple[int, int]]:
@@ -122,5 +120,4 @@ class FocalBlock(nn.Module):
         windows = normed.unflatten(2, (width // WINDOW[1], WINDOW[1])).unflatten(1, (height // WINDOW[0], WINDOW[0]))
         pooled = self.pool_layers[0](windows.permute(0, 1, 3, 5, 2, 4).flatten(4)).squeeze(-1)
         tokens = tokens[:wanted] + self.attn(normed, pooled, wanted, at_once)
-        step = max(1, at_once // (HIDDEN * height * width))
-        return tokens + torch.cat([self.mlp(part, size) for part in self.norm2(tokens).split(step)])
+        return tokens + self.mlp.in_parts(self.norm2(tokens), size, at_once)

@@ -14,6 +14,8 @@ TOKEN_PX, TOKEN_STRIDE, TOKEN_PAD = 7, 3, 3
 "tokens are 7x7 patches of the features, three px apart, so that neighbours overlap"
 HIDDEN = 1960
 "width of the feed-forward layers: patches of 40 channels"
+AT_ONCE = 1 << 24
+"numbers that attention and feed-forward layers make at a time, about: bounds their memory in large pictures"
 
 
 def token_grid(height: int, width: int) -> tuple[int, int]:
@@ -134,3 +136,8 @@ class FusionFeedForward(nn.Module):
         weight, bias = self.conv2.parameters()
         # On the fused features the activation has less to do than on patches cut from them, and means the same.
         return tokens_of(F.gelu(fused), weight, bias)
+
+    def in_parts(self, tokens: Tensor, size: tuple[int, int], at_once: int) -> Tensor:
+        """The same, for so many frames at a time that about `at_once` numbers are made."""
+        step = max(1, at_once // (HIDDEN * tokens[0, ..., 0].numel()))
+        return torch.cat([self(part, size) for part in tokens.split(step)])

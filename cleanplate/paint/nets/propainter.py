@@ -15,7 +15,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cleanplate.paint.nets.dual_propagation import WIDTH, FeaturePropagation
-from cleanplate.paint.nets.layers import TOKEN_PAD, TOKEN_PX, TOKEN_STRIDE, Encoder, SoftComposition, SoftSplit, decoder
+from cleanplate.paint.nets.layers import (
+    AT_ONCE,
+    TOKEN_PAD,
+    TOKEN_PX,
+    TOKEN_STRIDE,
+    Encoder,
+    SoftComposition,
+    SoftSplit,
+    decoder,
+)
 from cleanplate.paint.nets.sparse_transformer import DEPTH, DIM, SparseTransformer
 
 SCALE = 4  # pixels a feature, each way
@@ -29,7 +38,7 @@ def own_name(published: str) -> str:
 
 
 class InpaintGenerator(nn.Module):
-    """The generator under its published names. `encode` and `generate` are what `forward` does, in two steps."""
+    """The generator under its published names. `forward` is what the four methods after it do, one after the other."""
 
     def __init__(self, depth: int = DEPTH) -> None:
         super().__init__()
@@ -49,16 +58,15 @@ class InpaintGenerator(nn.Module):
         """
         local = len(forward) + 1
         features = self.encode(frames, masks, updated)
-        return self.generate(features, torch.cat([masks, updated], 1)[:local], forward, backward, range(local))
+        features = self.carry(features, torch.cat([masks, updated], 1)[:local], forward, backward)
+        return self.decode(features, self.transform(features, masks[:local]), range(local))
 
     def encode(self, frames: Tensor, masks: Tensor, updated: Tensor) -> Tensor:
         """Features (T, 128, H/4, W/4), each frame's by itself."""
         return self.encoder(torch.cat([frames, masks, updated], 1).to(self.sc.bias_conv.weight.dtype))
 
-    def generate(
-        self, features: Tensor, masks: Tensor, forward: Tensor, backward: Tensor, wanted: Sequence[int]
-    ) -> Tensor:
-        """The wanted ones of the local frames painted, (N, 3, H, W), from the features (T, 128, H/4, W/4) of all.
+    def carry(self, features: Tensor, masks: Tensor, forward: Tensor, backward: Tensor) -> Tensor:
+        """The features (T, 128, H/4, W/4) of all, those of the local frames carried along the flow.
 
         masks (L, 2, H, W): of the local frames, before and after the images' propagation.
         """
@@ -69,9 +77,22 @@ class InpaintGenerator(nn.Module):
             for flow in (forward, backward)
         )
         local = len(masks)
-        features = torch.cat([self.feat_prop_module(features[:local], masks, forward, backward), features[local:]])
-        hidden = F.max_pool2d(masks[:, :1], TOKEN_PX, TOKEN_STRIDE, TOKEN_PAD)  # (L, 1, rows, columns)
-        tokens = self.transformers(self.ss(features), size, hidden)
+        return torch.cat([self.feat_prop_module(features[:local], masks, forward, backward), features[local:]])
+
+    def transform(self, features: Tensor, masks: Tensor, at_once: int = AT_ONCE) -> Tensor:
+        """The local frames' tokens (L, rows, columns, 512) after all frames were looked at.
+
+        masks (L, 1, H, W): theirs, before the images' propagation. at_once: about how many numbers to make at a time.
+        """
+        size = (features.shape[-2], features.shape[-1])
+        masks = F.interpolate(masks, size, mode="nearest").to(features.dtype)
+        hidden = F.max_pool2d(masks, TOKEN_PX, TOKEN_STRIDE, TOKEN_PAD)  # (L, 1, rows, columns)
+        tokens: Tensor = self.transformers(self.ss(features), size, hidden, at_once)
+        return tokens
+
+    def decode(self, features: Tensor, tokens: Tensor, wanted: Sequence[int]) -> Tensor:
+        """The wanted ones of the local frames painted, (N, 3, H, W)."""
+        size = (features.shape[-2], features.shape[-1])
         # Frame by frame, as decoded features of full size hold far more than all that came before.
         found = ((features[t, None], tokens[t, None]) for t in wanted)
         return torch.cat([torch.tanh(self.decoder(feature + self.sc(token, size))) for feature, token in found])

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cleanplate.paint.nets.layers import FusionFeedForward
+from cleanplate.paint.nets.layers import AT_ONCE, FusionFeedForward
 
 DIM = 512
 DEPTH, HEADS = 8, 4
@@ -26,7 +26,7 @@ class SparseTransformer(nn.Module):
         super().__init__()
         self.transformer = nn.Sequential(*(SparseBlock() for _ in range(depth)))
 
-    def forward(self, tokens: Tensor, size: tuple[int, int], masks: Tensor) -> Tensor:
+    def forward(self, tokens: Tensor, size: tuple[int, int], masks: Tensor, at_once: int = AT_ONCE) -> Tensor:
         """Tokens (T, rows, columns, 512) of features of a size (h, w) to those of the L local frames, which come first.
 
         masks (L, 1, rows, columns), of the local frames: above 0 where a token holds something of the hole.
@@ -35,7 +35,7 @@ class SparseTransformer(nn.Module):
             wanted = (
                 len(masks) if n == len(self.transformer) - 1 else len(tokens)
             )  # who is not wanted is not asked in the last block
-            tokens = block(tokens, size, masks, slice(n % 2, None, 2), wanted)
+            tokens = block(tokens, size, masks, slice(n % 2, None, 2), wanted, at_once)
         return tokens
 
 
@@ -49,10 +49,18 @@ class SparseBlock(nn.Module):
         self.norm2 = nn.LayerNorm(DIM)
         self.mlp = FusionFeedForward(DIM)
 
-    def forward(self, tokens: Tensor, size: tuple[int, int], masks: Tensor, looked_at: slice, wanted: int) -> Tensor:
+    def forward(
+        self,
+        tokens: Tensor,
+        size: tuple[int, int],
+        masks: Tensor,
+        looked_at: slice,
+        wanted: int,
+        at_once: int = AT_ONCE,
+    ) -> Tensor:
         """Tokens (T, rows, columns, 512) to those of the first `wanted` frames; the rest as below."""
-        tokens = tokens[:wanted] + self.attention(self.norm1(tokens), masks, looked_at, wanted)
-        return tokens + self.mlp(self.norm2(tokens), size)
+        tokens = tokens[:wanted] + self.attention(self.norm1(tokens), masks, looked_at, wanted, at_once)
+        return tokens + self.mlp.in_parts(self.norm2(tokens), size, at_once)
 
 
 class SparseWindowAttention(nn.Module):
@@ -69,10 +77,11 @@ class SparseWindowAttention(nn.Module):
         self.proj = nn.Linear(DIM, DIM)
         self.register_buffer("valid_ind_rolled", _beyond_the_window())
 
-    def forward(self, tokens: Tensor, masks: Tensor, looked_at: slice, wanted: int) -> Tensor:
+    def forward(self, tokens: Tensor, masks: Tensor, looked_at: slice, wanted: int, at_once: int = AT_ONCE) -> Tensor:
         """Tokens (T, rows, columns, 512) to (wanted, rows, columns, 512).
 
-        masks: as the transformer's. looked_at: the frames that windows which a hole touches look at.
+        masks: as the transformer's. looked_at: the frames that windows which a hole touches look at. at_once: about how
+        many numbers the other windows may take at a time.
         """
         rows, columns = tokens.shape[1:3]
         down, right = -rows % WINDOW[0], -columns % WINDOW[1]
@@ -87,8 +96,8 @@ class SparseWindowAttention(nn.Module):
         flat = tokens.flatten(1, 2)  # (T, HW, 512)
         query, key, value = self.query(flat[:wanted]), self.key(flat), self.value(flat)
         out = torch.empty_like(query)
-        plain = own[~is_masked]
-        if len(plain):
+        step = max(1, at_once // (own.shape[1] * len(tokens) * DIM))
+        for plain in own[~is_masked].split(step):
             out[:, plain] = _attention(query[:, plain], key[:wanted, plain], value[:wanted, plain])
 
         pooled = self.pool_layer(tokens[looked_at].permute(0, 3, 1, 2)).flatten(2).transpose(1, 2)  # (T/2, P, 512)
