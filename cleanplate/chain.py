@@ -32,6 +32,7 @@ from cleanplate.journal.facts import content_hash, job_facts
 from cleanplate.journal.folder import JobFolder
 from cleanplate.mask.stored import StoredMasks
 from cleanplate.paint.engine import engine_options
+from cleanplate.paint.inventor import networks_of
 from cleanplate.painted import read_painted
 from cleanplate.references import make_references
 from cleanplate.save.options import LARGE_PX
@@ -41,7 +42,7 @@ from cleanplate.save.writer import VideoWriter, check_output, encoder_for, remov
 
 @dataclass(frozen=True, kw_only=True)
 class MaskPass:
-    """What the mask pass of the same run hands on."""
+    """What the mask pass of the same run hands on, whose job was checked by `check_job`."""
 
     clock: StageClock
     removed: list[str]
@@ -67,12 +68,20 @@ def run(job: Job, watch: Watch | None = None, mask_pass: MaskPass | None = None,
         raise UsageError("the job names no stored masks; make them with: cleanplate mask")
     StoredMasks(job.masks)  # before anything is made beside the output
     with open_video(job.video, job.rate) as reader:
-        check_output(job.output, reader.info, job.encode)
-        read_painted(job, reader)
+        check_job(job, reader)
     with JobFolder(job.output, fresh=fresh) as folder:
         masks = {"the masks": content_hash(job.masks)}
-        folder.claim(job_facts(job, engine_options(job.engine, job.options), masks))
+        options = engine_options(job.engine, job.options)
+        folder.claim(job_facts(job, options, masks, networks_of(job.engine, options)))
         return _Run(job, watch, None, folder).run()
+
+
+def check_job(job: Job, reader: VideoReader) -> None:
+    """Raises what `run` raises for files that cannot be written or read, before any work is done."""
+    check_output(job.output, reader.info, job.encode)
+    read_painted(job, reader)
+    if job.origin_map is not None:
+        check_origin_map(job.origin_map, job.output, reader.info)
 
 
 class _Run:
@@ -98,9 +107,6 @@ class _Run:
         share_heap()
         with open_video(job.video, job.rate) as reader, self.clock.time("total"):
             info = reader.info
-            check_output(job.output, info, job.encode)
-            if job.origin_map is not None:
-                check_origin_map(job.origin_map, job.output, info)
             self.masks.check_video(info)
             expected = forecast(job, info, self.masks, encoder_for(job.output, info, job.encode))
             self.folder.reserve(expected.disk_bytes)
@@ -237,7 +243,11 @@ class _Run:
             untouched_samples=filling.untouched.samples,
             changed_samples=filling.untouched.where,
             verified=self.verified,
-            assumptions=_assumptions(reader.info) + filling.notes,
+            assumptions=[
+                *_assumptions(reader.info),
+                *(f"for the masks {note}" for note in self.masks.notes),
+                *filling.notes,
+            ],
             warnings=warnings,
         )
 

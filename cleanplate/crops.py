@@ -1,15 +1,16 @@
-"""Which parts of the picture an engine is shown: the holes, and around them what their size calls for."""
+"""Which parts of the picture an engine is shown, and how: the holes, and around them what their size calls for."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cleanplate.base.arrays import bounding_box, box_area, grow_box, merge_boxes
-from cleanplate.base.types import Box
+from cleanplate.base.arrays import bounding_box, cut, grow_box, merge_boxes, shared_box
+from cleanplate.base.types import Box, Image
 from cleanplate.paste import Region
 
 _COARSE_PX = 8
@@ -26,15 +27,22 @@ def crop_boxes(regions: Sequence[Region], width_px: int, height_px: int) -> list
     return _crops_around(marks, max(region.largest_px for region in regions), width_px, height_px)
 
 
-def largest_crop_px(boxes: Iterable[Box], grow_px: int, width_px: int, height_px: int) -> int:
-    """Samples of the largest crop for holes inside those boxes, grown: what a plan reckons with."""
+def largest_crop_px(
+    boxes: Iterable[Box], grow_px: int, width_px: int, height_px: int, filled_px: tuple[int, int] = (1, 1)
+) -> int:
+    """Samples of the largest crop for holes inside those boxes, grown: what a plan reckons with.
+
+    filled_px: the height and width that the engine fills crops up to multiples of.
+    """
     marks = _coarse_grid(width_px, height_px)
     largest_px = 0
     for box in boxes:
         x0, y0, x1, y1 = grow_box(box, grow_px, width_px, height_px)
         largest_px = max(largest_px, x1 - x0, y1 - y0)
         marks[y0 // _COARSE_PX : -(-y1 // _COARSE_PX), x0 // _COARSE_PX : -(-x1 // _COARSE_PX)] = 1
-    return max((box_area(box) for box in _crops_around(marks, largest_px, width_px, height_px)), default=0)
+    down, right = filled_px
+    crops = _crops_around(marks, largest_px, width_px, height_px)
+    return max((-(-(y1 - y0) // down) * down * -(-(x1 - x0) // right) * right for x0, y0, x1, y1 in crops), default=0)
 
 
 def _coarse_grid(width_px: int, height_px: int) -> NDArray[np.uint8]:
@@ -63,3 +71,29 @@ def context_px(hole_px: int, height_px: int) -> int:
     motion next to a hole is not to be trusted (about 50 px at 240 lines, growing slower than the picture).
     """
     return int(max(40 + 0.05 * height_px, 0.5 * hole_px))
+
+
+def is_kept(crop_px: int, frame_px: int) -> bool:
+    """Whether crops of that size are kept between pieces, which saves making each twice: small ones are."""
+    return 16 * crop_px <= frame_px
+
+
+def blanked(
+    crops: Iterable[Image], regions: Sequence[Iterable[Region]], box: Box, dtype: np.dtype[Any], multiple_px: int
+) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Crops `box` of so many frames as an engine takes them: (T, h, w, 3) without what each one's regions hide, and
+    that, (T, h, w), both filled up to the engine's multiple by repeating the last row and column."""
+    height, width = box[3] - box[1], box[2] - box[0]
+    images = np.empty((len(regions), height + -height % multiple_px, width + -width % multiple_px, 3), dtype)
+    holes = np.zeros(images.shape[:3], bool)
+    for image, hole, seen, hidden in zip(images, holes, crops, regions, strict=True):
+        image[:height, :width] = seen
+        for region in hidden:
+            if (shared := shared_box(region.box_xyxy, box)) is not None:
+                blank = cut(region.blank, shared, region.box_xyxy[:2])
+                cut(hole, shared, box[:2])[...] = blank
+                cut(image, shared, box[:2])[blank] = 0
+    for array in (images, holes):
+        array[:, height:, :width] = array[:, height - 1 : height, :width]
+        array[:, :, width:] = array[:, :, width - 1 : width]
+    return images, holes

@@ -30,7 +30,8 @@ from cleanplate.base.types import INVENTED, SEEN, Frame, Labels, Planes, VideoIn
 from cleanplate.journal.folder import JobFolder
 from cleanplate.journal.keeper import PieceKeeper
 from cleanplate.mask.stored import StoredMasks
-from cleanplate.paint.engine import Engine, engine_spec, make_engine, warm_up
+from cleanplate.paint.engine import Engine, engine_spec, make_engine
+from cleanplate.paint.first_run import warm_up
 from cleanplate.paste import paste
 from cleanplate.pieces import Held, Paint, hold, paint_frames
 from cleanplate.references import References
@@ -121,11 +122,10 @@ class Filling:
     def prepare(self, engine: Engine) -> None:
         """Have the engine load and compile, which takes long once, before the clock of painting runs."""
         with self.clock.time("prepare"):
-            for done in (0, 1):
-                if self.watch is not None:
-                    self.watch(Progress(stage="prepare", done=done, total=1))
-                if not done:
-                    warm_up(engine, self._info.bit_depth)
+            watch = self.watch or (lambda _: None)
+            watch(Progress(stage="prepare", done=0, total=1))
+            warm_up(engine, self._info.bit_depth, self.job.memory_bytes)
+            watch(Progress(stage="prepare", done=1, total=1))
 
     @property
     def looks(self) -> list[Look]:
@@ -236,7 +236,7 @@ class _Pass:
         if self._parity is None:
             return labels
         if self._labels_seen is None or self._labels_seen[0] is not labels:
-            self._labels_seen = labels, labels[self._parity :: 2]
+            self._labels_seen = labels, labels[self._parity :: len(FIELDS)]
         return self._labels_seen[1]
 
     def _is_asked(self, frame: Frame) -> bool:

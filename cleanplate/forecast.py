@@ -5,24 +5,27 @@ from __future__ import annotations
 import os
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import groupby, pairwise
 from math import ceil
+from typing import Any
 
 import numpy as np
 
 from cleanplate.base.arrays import box_area, grow_box
-from cleanplate.base.errors import MaskError, UsageError
+from cleanplate.base.errors import UsageError
 from cleanplate.base.pixels import PIXEL_FORMATS
 from cleanplate.base.plan import Forecast, plan_grid
 from cleanplate.base.settings import MEMORY_DEFAULT_BYTES, Job
 from cleanplate.base.types import Box, VideoInfo
 from cleanplate.base.when import Span
-from cleanplate.crops import largest_crop_px
+from cleanplate.crops import is_kept, largest_crop_px
 from cleanplate.mask.stored import StoredMasks
 from cleanplate.motion.coverage import most_references
-from cleanplate.paint.engine import EngineSpec, engine_spec
+from cleanplate.paint.engine import EngineSpec, engine_options, engine_spec
+from cleanplate.paint.inventor import inventor_of
+from cleanplate.paint.presets import PRESETS
 from cleanplate.save.options import LARGE_PX
 
 _CHROMA_PX = 2
@@ -60,10 +63,6 @@ _PRESET_TIMES = {
     "placebo": 25.0,
 }
 _X265_TIMES = 3.0
-_QUALITY_TIMES = {"fast": 0.85, "best": 2.4}
-"what an engine's qualities take, of the time of the default one"
-_INVENT_TIMES = {"exemplar": 1.4}
-"what its ways to invent take, of the time of the default one (432x240, ten clips)"
 _FFV1_TIMES = 2.0
 _START_S = 2.0
 _LARGE_MEMORY_BYTES = 3 * 1024**3
@@ -80,10 +79,8 @@ def forecast(job: Job, info: VideoInfo, masks: StoredMasks, encoder: str) -> For
     """
     stretches = _stretches(info, masks, job.within)
     if not any(stretch.has_holes for stretch in stretches):
-        raise MaskError(
-            f"no hole lies in the time span {job.within}, so there is nothing to do; change --start or --stop"
-        )
-    spec = engine_spec(job.engine)
+        raise masks.no_hole_in(job.within, info.rate)
+    spec = _as_asked(engine_spec(job.engine), job)
     form = PIXEL_FORMATS[info.pixel_format]
     sample_bytes = np.dtype(form.dtype).itemsize
     samples = info.width_px * info.height_px
@@ -91,20 +88,24 @@ def forecast(job: Job, info: VideoInfo, masks: StoredMasks, encoder: str) -> For
     frame_bytes = int(samples * sample_bytes * (1 + chroma))
     crop_px = _largest_crop_px(info, stretches, spec, job.grow_px)
     is_large = samples > LARGE_PX
-    ceiling_bytes = job.memory_bytes or (_LARGE_MEMORY_BYTES if is_large else MEMORY_DEFAULT_BYTES)
-    invents = spec.references > 0 and str(job.options.get("invent", "smooth")) != "smooth"
+    options = engine_options(job.engine, job.options)
+    inventor = inventor_of(options)
+    window_bytes = spec.window_bytes(crop_px) + inventor.window_bytes(crop_px)
+    # What a network takes whatever the piece's length comes on top of the default, else it would leave no frames.
+    ceiling_bytes = job.memory_bytes or (_LARGE_MEMORY_BYTES if is_large else MEMORY_DEFAULT_BYTES) + window_bytes
     grid = plan_grid(
         core_frames=spec.core_frames,
         margin_frames=spec.margin_frames,
         crop_px=crop_px,
-        crop_bytes_per_px=spec.clip_bytes_per_px(info.height_px, sample_bytes),
-        window_bytes=spec.window_bytes(crop_px),
+        crop_bytes_per_px=spec.clip_bytes_per_px(crop_px, info.height_px, sample_bytes),
+        window_bytes=window_bytes,
         frame_bytes=frame_bytes,
         frames_in_codecs=_FRAMES_IN_CODECS.get(encoder, _FRAMES_IN_OTHER_CODECS)[is_large],
-        region_bytes=_REGION_BYTES_PER_PX * max(_hole_box_px(stretch) for stretch in stretches),
+        region_bytes=_REGION_BYTES_PER_PX * max(_hole_box_px(stretch) for stretch in stretches)
+        + (3 * sample_bytes * crop_px if is_kept(crop_px, samples) else 0),
         budget_bytes=ceiling_bytes,
         workers=job.workers,
-        references=spec.references * (2 if invents or job.references else 1),  # as many that were painted
+        references=spec.references * (2 if inventor.has_texture or job.references else 1),  # as many that were painted
     )
     if grid.memory_bytes > ceiling_bytes:
         if job.memory_bytes is not None:
@@ -119,20 +120,23 @@ def forecast(job: Job, info: VideoInfo, masks: StoredMasks, encoder: str) -> For
     painted = _hole_samples(info, stretches, job.grow_px) * (3 * sample_bytes + 1)
     kept = painted * (grid.core + grid.joint) // grid.core
     work = masks.frame_count * samples * (_DECODE + _LOOK_AND_PROVE + _encode_cost(encoder, job.encode.preset))
-    has_anchors = invents and masks.frame_count > grid.core
+    has_anchors = inventor.has_texture and masks.frame_count > grid.core
     is_seen_whole = masks.frame_count <= grid.core + grid.margin or len(masks.spans) == 1
     if job.references or has_anchors or (spec.references > 0 and not is_seen_whole):
         work += masks.frame_count * (samples * _DECODE + _SURVEY)
         kept += most_references(masks.frame_count) * frame_bytes
     anchors = masks.frame_count // grid.core + most_references(masks.frame_count) if has_anchors else 0
     kept += (len(job.references) + anchors) * samples * 3 * sample_bytes
-    painted_px = sum(runs) * (grid.core + grid.joint) / grid.core * spec.work_px(crop_px)
-    work += painted_px * spec.core_seconds_per_mpx * _quality_times(job)
+    pieces = sum(-(-frames // grid.core) for frames in runs)
+    painted_frames = sum(runs) + (pieces - len(runs)) * grid.joint
+    each = spec.work_px(crop_px) * spec.core_seconds_per_mpx + 1e6 * spec.core_seconds_a_frame
+    work += painted_frames * each * inventor.paint_times * _quality_times(options)
+    work += 1e6 * (anchors or 1) * inventor.anchor_seconds(crop_px)
     return Forecast(
         grid=grid,
         frames=masks.frame_count,
         holed_frames=sum(runs),
-        pieces=sum(-(-frames // grid.core) for frames in runs),
+        pieces=pieces,
         memory_bytes=grid.memory_bytes,
         ceiling_bytes=ceiling_bytes,
         seconds=round(_START_S + work / 1e6 / len(os.sched_getaffinity(0)), 1),
@@ -140,11 +144,17 @@ def forecast(job: Job, info: VideoInfo, masks: StoredMasks, encoder: str) -> For
     )
 
 
-def _quality_times(job: Job) -> float:
-    """The price of the quality and invention asked for, that of the defaults being 1."""
-    return _QUALITY_TIMES.get(str(job.options.get("quality")), 1.0) * _INVENT_TIMES.get(
-        str(job.options.get("invent")), 1.0
-    )
+def _as_asked(spec: EngineSpec, job: Job) -> EngineSpec:
+    """The engine's row, with the size of crops that the job asks for."""
+    largest_mpx = job.options.get("largest_mpx")
+    if spec.most_work_px is None or largest_mpx is None:
+        return spec
+    return replace(spec, most_work_px=round(float(largest_mpx) * 1e6))
+
+
+def _quality_times(options: Any) -> float:
+    """The price of the quality asked for, that of the default being 1; for engines without qualities too."""
+    return PRESETS[options.quality].paint_times if hasattr(options, "quality") else 1.0
 
 
 def _encode_cost(encoder: str, preset: str | None) -> float:
@@ -176,10 +186,7 @@ def _stretches(info: VideoInfo, masks: StoredMasks, within: Span | None) -> list
     Where in a span a frame lies is worked out from the average rate.
     """
     found: list[_Stretch] = []
-    starts = [(span.index, masks.seconds(span.pts)) for span in masks.spans]
-    tick = 1 / info.rate if info.rate else info.time_base
-    last_index, last_time = starts[-1]
-    starts.append((masks.frame_count, last_time + (masks.frame_count - last_index) * tick))
+    starts = list(zip([*(span.index for span in masks.spans), masks.frame_count], masks.bounds(info.rate), strict=True))
     for span, (first, begin), (stop, end) in zip(masks.spans, starts, starts[1:], strict=False):
         cuts = [first, stop]
         if within is not None and end > begin:
@@ -208,7 +215,7 @@ def _largest_crop_px(info: VideoInfo, stretches: Sequence[_Stretch], spec: Engin
         # Two cores' worth: a piece that begins anywhere in this stretch ends inside it.
         stop = bisect_left(starts, first + 2 * spec.core_frames)
         boxes = {box for stretch in stretches[bisect_right(starts, first) - 1 : stop] for box in stretch.boxes_xyxy}
-        largest = max(largest, largest_crop_px(boxes, grow_px, info.width_px, info.height_px))
+        largest = max(largest, largest_crop_px(boxes, grow_px, info.width_px, info.height_px, spec.filled_px))
     return largest
 
 

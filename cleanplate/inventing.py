@@ -1,9 +1,9 @@
 """Anchors for a whole video: what no frame shows is painted on a few frames, before the pieces, and shown to all.
 
 Each piece by itself would invent a picture of its own. So where the survey says that something is never seen, frames
-that lack most of it are painted first, from there onward and backward, each with the ones before it as references, and
-kept in the job folder. Pieces carry them over as they do with frames that a person painted: along the camera's path;
-and where that does not hold, along the motion, so that each piece has to be shown one from nearby.
+that lack most of it are painted first, each with the ones before it as references, and kept in the job folder. Pieces
+carry them over as they do with frames that a person painted: along the camera's path; and where that does not hold,
+along the motion, and then what is painted are the frames at the joints, so that the pieces on both sides agree there.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from cleanplate.base.settings import Job
 from cleanplate.base.types import Frame, Labels
 from cleanplate.decode.reader import VideoReader
 from cleanplate.mask.stored import StoredMasks
+from cleanplate.motion.cuts import bright
 from cleanplate.motion.keys import key_frames
 from cleanplate.motion.register import register
 from cleanplate.motion.small import SmallView, view_flow
@@ -28,7 +29,6 @@ from cleanplate.motion.survey import ShotSurvey
 from cleanplate.paint.engine import engine_spec, make_engine
 from cleanplate.pieces import hold, paint_piece
 from cleanplate.references import References, invents
-from cleanplate.surveying import bright
 
 _WELL_AGREED = 0.9
 "of the points of two small pictures that must follow the camera's path, for what is painted in one to fit the other"
@@ -80,14 +80,11 @@ class _Painter:
         keys = key_frames(shot, info.width_px, info.height_px, self.references.painted)
         if not keys:
             return
-        first = keys[0]
-        steps = range(-(shot.stop // self.grid.core), shot.stop // self.grid.core + 1)
-        nearby = [first + n * self.grid.core for n in steps if shot.start <= first + n * self.grid.core < shot.stop]
+        joints = range(shot.start + self.grid.core + self.grid.joint // 2, shot.stop, self.grid.core)
+        is_brought_together = all(self._fits(shot, keys[0], joint) for joint in joints)
         done: list[int] = []
-        for index in sorted({*keys, *nearby}, key=lambda index: (abs(index - first), index)):
+        for index in keys if is_brought_together else joints:
             if index >= len(self._times) or not self._is_asked(index):
-                continue
-            if index not in keys and any(self._fits(shot, index, other) for other in done):
                 continue
             if self.references.take_painted(index) or self._paint(shot, index, done):
                 done.append(index)
@@ -135,7 +132,7 @@ class _Painter:
         at = next((n for n, held in enumerate(window) if held.frame.index == index and held.regions), None)
         if at is None:
             return False
-        options = {**job.options, "grain": False, "steady": 0.0}  # each frame gets those by itself
+        options = {**job.options, "grain": "no", "steady": 0.0}  # each frame gets those by itself
         engine = make_engine(job.engine, options, job.device)
         far, multiple_px = self.references.of_field(None), engine_spec(job.engine).multiple_px
         (paints,) = paint_piece(window, (at, at + 1), engine, multiple_px=multiple_px, far=far)

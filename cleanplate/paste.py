@@ -97,7 +97,7 @@ def paste(frame: Frame, regions: Sequence[Region], paints: Sequence[Image]) -> F
 def _paste_region(native: Planes, arrays: Sequence[NDArray[Any]], region: Region, painted: Image) -> None:
     layout, box = native.layout, region.box_xyxy
     seen = to_rgb(native, box)
-    meant = np.where(region.blank[..., None], painted, seen)
+    meant = cv2.copyTo(painted, region.blank.view(np.uint8), seen.copy())
     size = native.width_px, native.height_px
     new = from_rgb(meant, box, layout, *size)
     old = from_rgb(seen, box, layout, *size)
@@ -116,9 +116,9 @@ def _paste_region(native: Planes, arrays: Sequence[NDArray[Any]], region: Region
 def _blend(
     native: NDArray[Any], new: NDArray[Any], old: NDArray[Any], weight: NDArray[np.float16], top: int
 ) -> NDArray[Any]:
-    change = new.astype(np.float32) - old
-    mixed = np.clip(np.rint(native + weight * change), 0, top).astype(native.dtype)
-    return np.where(weight >= 1, new, np.where(weight > 0, mixed, native))
+    share = weight.astype(np.float32)  # half precision is slow to reckon with
+    mixed = np.clip(np.rint(native + share * (new.astype(np.float32) - old)), 0, top).astype(native.dtype)
+    return np.where(share >= 1, new, np.where(share > 0, mixed, native))
 
 
 class _Blocks:

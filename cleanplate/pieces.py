@@ -10,20 +10,20 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cleanplate.base.arrays import cut, shared_box
+from cleanplate.base.arrays import box_area, cut, shared_box
 from cleanplate.base.plan import Grid
 from cleanplate.base.report import StageClock
 from cleanplate.base.threads import Call, leave
-from cleanplate.base.types import Box, Clip, Frame, Image, Labels, Reference
-from cleanplate.crops import crop_boxes
-from cleanplate.motion.cuts import CutFinder, thumbnail
+from cleanplate.base.types import Box, Clip, Frame, Image, Labels, Planes, Reference
+from cleanplate.crops import blanked, crop_boxes, is_kept
+from cleanplate.motion.cuts import CutFinder, bright, thumbnail
 from cleanplate.paint.engine import Engine
 from cleanplate.paste import Region, regions_of
 
@@ -38,6 +38,8 @@ class Held:
     hidden: tuple[Region, ...] = ()
     "holes of a frame that is left as it is: not painted, but not shown to the engine either"
     starts_shot: bool = False
+    shown: dict[Box, Image] = field(default_factory=dict)
+    "what an engine was shown of it before: the next piece shows the same where holes stay; see `crops.is_kept`"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -67,19 +69,18 @@ def hold(
     `is_asked` is False are left as they are. `line_px`: see `regions_of`.
     """
     cuts = CutFinder()
-    last: tuple[Labels, tuple[Region, ...]] | None = None
+    last: Labels | None = None
     for frame, labels in frames:
         native = frame.native
         assert native is not None
-        hole = labels != 0
         with clock.time("mask"):
-            if last is None or (last[0] is not labels and not np.array_equal(last[0], labels)):
-                last = labels, regions_of(hole, native.layout, grow_px=grow_px, feather_px=feather_px, line_px=line_px)
+            if last is None or (last is not labels and not np.array_equal(last, labels)):
+                last, hole = labels, labels != 0
+                regions = regions_of(hole, native.layout, grow_px=grow_px, feather_px=feather_px, line_px=line_px)
         with clock.time("cuts"):
-            bright = native.arrays[1 if native.layout.model == "rgb" else 0]  # green is most of luma
-            small = thumbnail(bright, native.layout.bit_depth, hole if last[1] else None)
+            small = thumbnail(bright(native), native.layout.bit_depth, hole if regions else None)
             starts = cuts.push(small)
-        painted, hidden = (last[1], ()) if is_asked(frame) else ((), last[1])
+        painted, hidden = (regions, ()) if is_asked(frame) else ((), regions)
         yield Held(frame=frame, regions=painted, hidden=hidden, starts_shot=starts)
 
 
@@ -173,7 +174,8 @@ def _painted(
                 flying.append((piece, engine := idle.pop(), Call(partial(paint, engine, piece), "paint")))
             del piece
             # Never more than the engines can paint at a time, nor more frames than so many pieces have.
-            while flying and (flying[0][1] is None or not idle or _frames_in(flying) >= len(engines) * grid.core):
+            most = len(engines) * grid.core
+            while flying and (flying[0][1] is None or not idle or sum(one.core for one, _, _ in flying) >= most):
                 yield landed()
         while flying:
             yield landed()
@@ -183,10 +185,6 @@ def _painted(
 
 _Flying = tuple[Piece, Engine | None, Call[list[Paint]] | list[Paint]]
 "a piece, the engine that is busy with it, and its paint, sooner or later"
-
-
-def _frames_in(flying: Iterable[_Flying]) -> int:
-    return sum(piece.core for piece, _, _ in flying)
 
 
 def cut_pieces(frames: Iterable[Held], grid: Grid) -> Iterator[Piece]:
@@ -237,14 +235,14 @@ def paint_piece(
     """
     first, stop = core
     regions = [region for held in window[first:stop] for region in held.regions]
-    sheets = [tuple(_empty_sheet(held.frame, region) for region in held.regions) for held in window[first:stop]]
-    if not regions:
-        return sheets
     native = window[first].frame.native
     assert native is not None
-    width, height = native.width_px, native.height_px
-    for box in crop_boxes(regions, width, height):
-        clip = _clip(window, core, box, height, multiple_px)
+    dtype = np.dtype(np.uint8 if native.layout.bit_depth == 8 else np.uint16)  # what its RGB is held in
+    sheets = [tuple(_empty_sheet(region, dtype) for region in held.regions) for held in window[first:stop]]
+    if not regions:
+        return sheets
+    for box in crop_boxes(regions, native.width_px, native.height_px):
+        clip = _clip(window, core, box, native, dtype, multiple_px)
         if far is not None:
             clip = replace(clip, references=far(window, core, box))
         painting = engine.fill(clip)
@@ -257,36 +255,37 @@ def paint_piece(
     return sheets
 
 
-def _clip(window: Sequence[Held], core: tuple[int, int], box: Box, height_px: int, multiple_px: int) -> Clip:
-    height, width = box[3] - box[1], box[2] - box[0]
-    down, right = -height % multiple_px, -width % multiple_px
-    first = window[0].frame.crop((0, 0, 1, 1))
-    images = np.empty((len(window), height + down, width + right, 3), first.dtype)
-    holes = np.zeros(images.shape[:3], bool)
-    for n, held in enumerate(window):
-        images[n, :height, :width] = held.frame.crop(box)
-        for region in (*held.regions, *held.hidden):
-            if (shared := shared_box(region.box_xyxy, box)) is not None:
-                cut(holes[n], shared, box[:2])[...] = cut(region.blank, shared, region.box_xyxy[:2])
-        images[n][holes[n]] = 0
-    for array in (images, holes):  # up to the engine's multiple by repeating the last row and column
-        array[:, height:, :width] = array[:, height - 1 : height, :width]
-        array[:, :, width:] = array[:, :, width - 1 : width]
+def _clip(
+    window: Sequence[Held], core: tuple[int, int], box: Box, native: Planes, dtype: np.dtype[Any], multiple_px: int
+) -> Clip:
+    hidden = [(*held.regions, *held.hidden) for held in window]
+    images, holes = blanked(_shown(window, box, native), hidden, box, dtype, multiple_px)
     return Clip(
         images=images,
         holes=holes,
         start=window[0].frame.index,
         core=core,
         box_xyxy=box,
-        frame_height_px=height_px,
+        frame_height_px=native.height_px,
     )
 
 
-def _empty_sheet(frame: Frame, region: Region) -> Painted:
+def _shown(window: Sequence[Held], box: Box, native: Planes) -> Iterator[Image]:
+    """The crops of the window's frames, (h, w, 3) each; kept for the next piece where it is going to show the same."""
+    is_still = all(held.regions is window[0].regions for held in window)
+    keeps = is_still and is_kept(box_area(box), native.width_px * native.height_px)
+    for held in window:
+        if (seen := held.shown.pop(box, None)) is None:
+            seen = held.frame.crop(box)
+            if keeps:
+                held.shown[box] = seen
+        yield seen
+
+
+def _empty_sheet(region: Region, dtype: np.dtype[Any]) -> Painted:
     """Paint of nothing yet: what lies outside the region's blank part is never used."""
-    assert frame.native is not None
-    image = np.zeros((*region.blank.shape, 3), np.uint8 if frame.native.layout.bit_depth == 8 else np.uint16)
-    return Painted(image=image, origin=np.zeros(region.blank.shape, np.uint8))
+    shape = region.blank.shape
+    return Painted(image=np.zeros((*shape, 3), dtype), origin=np.zeros(shape, np.uint8))
 
 
 def _cross_fade(old: Paint, new: Paint, share: float) -> Paint:

@@ -9,30 +9,23 @@ and all these frames lie in the job folder: a job that goes on goes by the same.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from itertools import chain
-from threading import Lock
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cleanplate.base.arrays import cut, grow_box, shared_box, union_box
-from cleanplate.base.fields import FIELDS, field_of
+from cleanplate.base.fields import FIELDS
 from cleanplate.base.plan import Grid
 from cleanplate.base.report import StageClock, Watch
 from cleanplate.base.settings import Job
-from cleanplate.base.types import Box, Frame, Hole, Image, Reference
+from cleanplate.base.types import Box, Hole, Image, Reference
 from cleanplate.decode.reader import VideoReader
+from cleanplate.fetched import FrameShelf, fetch, shown_together
 from cleanplate.journal.folder import JobFolder
 from cleanplate.journal.surveys import (
-    pack_frame,
-    pack_picture,
     pack_survey,
-    unpack_frame,
-    unpack_picture,
     unpack_survey,
 )
 from cleanplate.mask.stored import StoredMasks
@@ -40,8 +33,8 @@ from cleanplate.motion.coverage import choose
 from cleanplate.motion.register import Plane, through
 from cleanplate.motion.survey import ShotSurvey, Survey
 from cleanplate.paint.engine import engine_options, engine_spec
+from cleanplate.paint.inventor import inventor_of
 from cleanplate.painted import read_painted
-from cleanplate.paste import Region, regions_of
 from cleanplate.pieces import Held
 from cleanplate.surveying import is_worth_it, survey_video
 
@@ -54,7 +47,6 @@ _NEARER = 3
 "times as far as the camera's path says may what lies in front have travelled"
 _BEYOND_FRAMES = 12
 "of those owed: an engine may paint some more, to compare with"
-_HELD_FRAMES = 4
 
 
 def make_references(
@@ -84,31 +76,17 @@ def make_references(
         if survey is None:
             survey = survey_video(reader, masks, grid.margin, job.grow_px, watch)
             folder.store(_SURVEY, pack_survey(survey))
-        chosen = {index for shot in survey.shots for index in shot.coverage.references}
-        missing = {index for index in chosen if folder.load(_frame_name(index)) is None}
-        if missing:
-            _fetch(missing, reader, folder)
+        fetch(survey, reader, masks, folder, job.grow_px)
     references = References(survey, job, masks, folder)
     for index, (image, hole) in read_painted(job, reader).items():
         references.add_painted(index, image, hole, is_trusted=job.trust_references)
-    return references if chosen or is_painted else None
+    is_any = any(shot.coverage.references for shot in survey.shots)
+    return references if is_any or is_painted else None
 
 
 def invents(job: Job) -> bool:
     """Whether what no frame shows is to be painted with texture, which pieces have to agree about."""
-    return getattr(engine_options(job.engine, job.options), "invent", "smooth") != "smooth"
-
-
-def _fetch(missing: set[int], reader: VideoReader, folder: JobFolder) -> None:
-    """Frames into the job folder: sought, or else all frames are decoded as far as the last one."""
-    times = [pts for pts, _ in reader.timestamps()]
-    sought = reader.frames_at({index: times[index] for index in sorted(missing) if index < len(times)})
-    for frame in chain(sought, reader):
-        if frame.index in missing:
-            folder.store(_frame_name(frame.index), pack_frame(frame))
-            missing.remove(frame.index)
-        if not missing:
-            break
+    return inventor_of(engine_options(job.engine, job.options)).has_texture
 
 
 class References:
@@ -116,14 +94,10 @@ class References:
 
     def __init__(self, survey: Survey, job: Job, masks: StoredMasks, folder: JobFolder) -> None:
         self.survey = survey
-        self._job = job
-        self._masks = masks
-        self._folder = folder
+        self._shelf = FrameShelf(folder, masks, job.grow_px, job.feather_px)
         self._most = engine_spec(job.engine).references
-        self._frames: OrderedDict[str, Any] = OrderedDict()
         self._painted: dict[int, bool] = {}
         "painted frames, and whether each is right"
-        self._lock = Lock()
 
     @property
     def painted(self) -> tuple[int, ...]:
@@ -132,12 +106,12 @@ class References:
 
     def add_painted(self, index: int, image: Image, hole: Hole, *, is_trusted: bool = False) -> None:
         """From now on pieces are shown this picture (H, W, 3) of a frame; only `hole` (H, W) of it is not painted."""
-        self._folder.store(_painted_name(index), pack_picture(image, hole))
+        self._shelf.add_picture(index, image, hole)
         self._painted[index] = is_trusted
 
     def take_painted(self, index: int) -> bool:
         """The same with one that a run before this one has painted; whether there is one."""
-        if self._folder.load(_painted_name(index)) is None:
+        if not self._shelf.has_picture(index):
             return False
         self._painted[index] = False
         return True
@@ -169,19 +143,25 @@ class References:
             for m, row in enumerate(cells):
                 needed[m, n] = (row & left).sum() > _WORTH_IT * len(left)
                 left &= ~row
+        shown = 0
         for number, which in zip(chosen, needed, strict=True):
-            if which.any():
-                index = shot.coverage.references[number]
+            together = shown_together(shot, shot.coverage.references[number]) if which.any() else ()
+            if shown and shown + len(together) > self._most:
+                break
+            shown += len(together)
+            for index in together:
+                there = self._shelf.frame(index, parity)
+                native = there.frame.native
+                assert native is not None
                 planes = _planes(shot, index, indices, box, parity)
-                frame, regions = self._frame(index, parity)
-                assert frame.native is not None
-                part = _part(planes[which], box, frame.native.width_px, frame.native.height_px)
+                part = _part(planes[which], box, native.width_px, native.height_px)
                 if part is not None:
                     hole = np.zeros((part[3] - part[1], part[2] - part[0]), np.bool_)
-                    for region in regions:
+                    for region in there.regions:
                         if (shared := shared_box(region.box_xyxy, part)) is not None:
                             cut(hole, shared, part[:2])[...] = cut(region.blank, shared, region.box_xyxy[:2])
-                    yield _reference(index, np.array(frame.crop(part)), hole, planes, which, part)
+                    found = _reference(index, np.array(there.frame.crop(part)), hole, planes, which, part)
+                    yield found if there.front is None else replace(found, front=cut(there.front, part))
 
     def _painted_for(
         self, shot: ShotSurvey, window: Sequence[Held], asked: Sequence[int], box: Box, parity: int | None
@@ -193,7 +173,7 @@ class References:
             planes = _planes(shot, index, indices, box, parity)
             which = np.zeros(len(window), np.bool_)
             which[list(asked)] = True
-            image, hole = self._picture(index, parity)
+            image, hole = self._shelf.picture(index, parity)
             is_own = np.array(indices) == index
             part = _part(planes[which | is_own], box, hole.shape[1], hole.shape[0])
             if part is not None:
@@ -209,34 +189,6 @@ class References:
             cells |= coverage.of_frame(index)
         frames = np.array(coverage.references)
         return choose(coverage.revealed[:, cells], frames, coverage.frame[cells], self._most)
-
-    def _frame(self, index: int, parity: int | None) -> tuple[Frame, tuple[Region, ...]]:
-        """A chosen frame, or its field, and its holes."""
-        frame = self._held(_frame_name(index), lambda stored: unpack_frame(stored, index))
-        with self._lock:
-            hole: Hole = self._masks.labels(frame.pts) != 0
-        native, line_px = frame.native, 1
-        if parity is not None:
-            native, hole, line_px = field_of(native, parity), hole[parity :: len(FIELDS)], len(FIELDS)
-            frame = replace(frame, native=native)
-        grow, feather = self._job.grow_px, self._job.feather_px
-        return frame, regions_of(hole, native.layout, grow_px=grow, feather_px=feather, line_px=line_px)
-
-    def _picture(self, index: int, parity: int | None) -> tuple[Image, Hole]:
-        """A painted frame, or its field, and what of it is not painted."""
-        image, hole = self._held(_painted_name(index), unpack_picture)
-        return (image, hole) if parity is None else (image[parity :: len(FIELDS)], hole[parity :: len(FIELDS)])
-
-    def _held(self, name: str, unpack: Callable[[bytes], Any]) -> Any:
-        """What is stored under a name, unpacked; the last few are kept."""
-        with self._lock:
-            if name not in self._frames:
-                stored = self._folder.load(name)
-                assert stored is not None  # stored when the run began
-                self._frames[name] = unpack(stored)
-                while len(self._frames) > _HELD_FRAMES:
-                    self._frames.popitem(last=False)
-            return self._frames[name]
 
 
 def _planes(shot: ShotSurvey, index: int, indices: Sequence[int], box: Box, parity: int | None) -> NDArray[np.float64]:
@@ -266,15 +218,6 @@ def _reference(
     image[hole] = 0
     here = np.linalg.inv(_moved(part))
     return Reference(index=index, image=image, hole=hole, planes=here @ planes, needed=needed)
-
-
-def _painted_name(index: int) -> str:
-    """Of a painted frame in the job folder."""
-    return f"painted-{index:08d}"
-
-
-def _frame_name(index: int) -> str:
-    return f"reference-{index:08d}"
 
 
 def _moved(box: Box) -> Plane:

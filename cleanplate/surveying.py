@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from contextlib import closing
-from typing import Any
-
-from numpy.typing import NDArray
 
 from cleanplate.base.report import Progress, Watch
 from cleanplate.base.threads import prefetch
-from cleanplate.base.types import Planes
 from cleanplate.decode.reader import VideoReader
 from cleanplate.mask.stored import StoredMasks
-from cleanplate.motion.cuts import CutFinder, thumbnail
+from cleanplate.motion.cuts import CutFinder, bright, thumbnail
 from cleanplate.motion.glance import needs_survey
 from cleanplate.motion.survey import Survey, Surveyor
 
@@ -62,8 +58,3 @@ def survey_video(
             if watch is not None:
                 watch(Progress(stage="survey", done=count, total=masks.frame_count))
     return surveyor.finish(count)
-
-
-def bright(native: Planes) -> NDArray[Any]:
-    """The samples that are most of luma, as in `pieces.hold`."""
-    return native.arrays[1 if native.layout.model == "rgb" else 0]

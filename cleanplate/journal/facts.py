@@ -5,15 +5,18 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
-from importlib.metadata import version
+from collections.abc import Collection, Iterator, Mapping
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from cleanplate.base.device import device_name
+from cleanplate.base.hub import HUB, find_folder
 from cleanplate.base.settings import Job
+from cleanplate.base.weights import find_file, weight_spec
 
-_LIBRARIES = ("cleanplate", "numpy", "scipy", "numba", "opencv-python-headless", "av")
-"whose version can change a byte of the result"
+_LIBRARIES = ("cleanplate", "numpy", "scipy", "numba", "opencv-python-headless", "av", "torch", "transformers")
+"whose version can change a byte of the result; not all of them are everywhere"
 _SAMPLES, _SAMPLE_BYTES = 16, 1 << 16
 "what is read of a file to know it again: a film of 50 GB takes 10 ms"
 
@@ -21,11 +24,12 @@ Facts = dict[str, str]
 "name, as a person calls it -> value"
 
 
-def job_facts(job: Job, options: Any, masks: Facts) -> Facts:
-    """All that decides the result: the input, the masks, every setting and the versions.
+def job_facts(job: Job, options: Any, masks: Facts, networks: Collection[str]) -> Facts:
+    """All that decides the result: the input, the masks, every setting, networks with their device, and the versions.
 
-    `options`: the engine's, its defaults included. How many workers paint, and whether the result is verified, change
-    no byte and are left out.
+    `options`: the engine's, its defaults included. networks: rows of the tables of weights and of models, of those that
+    paint and those that make masks. How many workers paint, and whether the result is verified, change no byte and are
+    left out. Raises `UsageError` for a device that is not here, `MissingExtraError` for networks without torch.
     """
     found = {"the input": fingerprint(job.video), **masks}
     found |= {f"the reference '{painted}'": fingerprint(painted.path) for painted in job.references}
@@ -35,14 +39,30 @@ def job_facts(job: Job, options: Any, masks: Facts) -> Facts:
         "--feather": job.feather_px,
         "--rate": job.rate,
         "--start and --stop": job.within,
-        "the device": job.device,
+        "the device": device_name(job.device) if networks else job.device,
         "--memory": job.memory_bytes,
         "--trust-reference": job.trust_references,
     }
     asked |= {f"--set {name}": value for name, value in dataclasses.asdict(options).items() if name != "threads"}
     asked |= {f"--{name}": value for name, value in dataclasses.asdict(job.encode).items()}
     found |= {name: str(value) for name, value in asked.items()}
-    return found | {f"the version of {name}": version(name) for name in _LIBRARIES}
+    found |= {f"the weights '{name}'": weights_fact(name) for name in networks}
+    return found | {f"the version of {name}": _version(name) for name in _LIBRARIES}
+
+
+def weights_fact(name: str) -> str:
+    """What tells the weights of a network from others of its name."""
+    if name not in HUB and (checksum := weight_spec(name).sha256) is not None:
+        return checksum  # no others are ever loaded
+    place = find_folder(name) if name in HUB else find_file(name)
+    return "not on this machine" if place is None else fingerprint(place)
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "none"
 
 
 def fingerprint(path: Path) -> str:

@@ -108,7 +108,7 @@ class JobFolder:
             )
         if before != facts or self._fresh:
             self._clear()
-            _write_through(self._facts, to_json(facts).encode())
+            write_through(self._facts, to_json(facts).encode())
         self._is_claimed = True
 
     def stored_masks(self) -> list[str] | None:
@@ -126,7 +126,7 @@ class JobFolder:
     def seal_masks(self, warnings: Sequence[str]) -> None:
         """The mask pass is done: from now on its masks are taken over."""
         sealed = {"hash": content_hash(self.masks), "warnings": list(warnings)}
-        _write_through(self._sealed, json.dumps(sealed).encode())
+        write_through(self._sealed, json.dumps(sealed).encode())
 
     def reserve(self, needed_bytes: int) -> None:
         """Raises `MediaError` where that much, less what is here already, does not fit on the disk."""
@@ -226,7 +226,7 @@ class JobFolder:
         path, packed = item
         entry = packed()
         try:
-            _write_through(path, entry)
+            write_through(path, entry)
         except OSError as error:
             why = "the disk is full" if _is_full(error) else error.strerror
             raise MediaError(f"'{path}' could not be written: {why}") from error
@@ -240,7 +240,7 @@ def _is_full(error: BaseException | None) -> bool:
     return getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
 
 
-def _write_through(path: Path, content: bytes) -> None:
+def write_through(path: Path, content: bytes) -> None:
     """A file that is there whole or not at all, also after a power cut."""
     part = path.with_name(path.name + ".part")
     try:

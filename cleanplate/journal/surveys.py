@@ -20,7 +20,7 @@ def pack_survey(survey: Survey) -> bytes:
     arrays: dict[str, NDArray[Any]] = {"shots": np.array([(shot.start, shot.stop) for shot in survey.shots])}
     for n, shot in enumerate(survey.shots):
         coverage = dataclasses.asdict(shot.coverage)
-        arrays |= {f"{n} frames": shot.frames, f"{n} planes": shot.planes}
+        arrays |= {f"{n} frames": shot.frames, f"{n} planes": shot.planes, f"{n} agreed": np.array(shot.agreed)}
         arrays |= {f"{n} {name}": np.asarray(value) for name, value in coverage.items()}
     return _archive(arrays)
 
@@ -44,6 +44,7 @@ def unpack_survey(packed: bytes) -> Survey:
                 frames=arrays[f"{n} frames"],
                 planes=arrays[f"{n} planes"],
                 coverage=coverage,
+                agreed=float(arrays[f"{n} agreed"]),
             )
         )
     return Survey(shots=tuple(shots))
@@ -79,6 +80,19 @@ def unpack_picture(packed: bytes) -> tuple[Image, Hole]:
     image: Image = arrays["image"]
     count = image.shape[0] * image.shape[1]
     return image, np.unpackbits(arrays["hole"], count=count).view(np.bool_).reshape(image.shape[:2])
+
+
+def pack_front(front: NDArray[np.bool_] | None) -> bytes:
+    """What lies in front in a frame (h, w), or that nothing is known to."""
+    return _archive({} if front is None else {"front": np.packbits(front, axis=1), "width": np.array(front.shape[1])})
+
+
+def unpack_front(packed: bytes) -> NDArray[np.bool_] | None:
+    """What `pack_front` packed."""
+    arrays = np.load(io.BytesIO(packed), allow_pickle=False)
+    if not arrays.files:
+        return None
+    return np.unpackbits(arrays["front"], axis=1, count=int(arrays["width"])).view(np.bool_)
 
 
 def _archive(arrays: dict[str, NDArray[Any]]) -> bytes:

@@ -53,12 +53,12 @@ def fill(
 
     height, width = images.shape[1:3]
     whole = union_box(box for hole in holes if (box := bounding_box(hole)) is not None) or (0, 0, 1, 1)
-    crop_px = largest_crop_px([whole], 0, width, height)
+    crop_px = largest_crop_px([whole], 0, width, height, spec.filled_px)
     grid = plan_grid(
         core_frames=spec.core_frames,
         margin_frames=spec.margin_frames,
         crop_px=crop_px,
-        crop_bytes_per_px=spec.clip_bytes_per_px(height, images.dtype.itemsize),
+        crop_bytes_per_px=spec.clip_bytes_per_px(crop_px, height, images.dtype.itemsize),
         window_bytes=spec.window_bytes(crop_px),
         frame_bytes=0,  # the caller holds the frames already
         frames_in_codecs=0,

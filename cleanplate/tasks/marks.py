@@ -10,9 +10,11 @@ from cleanplate.base.errors import FailedError, UsageError
 from cleanplate.base.report import Watch
 from cleanplate.base.tracks import Track
 from cleanplate.base.types import Box
+from cleanplate.base.when import Span, parse_span
 from cleanplate.decode.reader import VideoReader
 from cleanplate.mask.hints import Hint
 from cleanplate.mask.maker import MAKERS, Warn
+from cleanplate.mask.phrases import cleaned
 from cleanplate.mask.segmenter import segmenter_spec
 from cleanplate.mask.source import MaskSource, Points
 from cleanplate.mask.stored import MaskSummary, make_masks
@@ -23,6 +25,9 @@ Paths = str | Path | Sequence[str | Path]
 Boxes = str | Box | Sequence[str | Box]
 Polygons = str | Points | Sequence[str | Points]
 Clicks = str | tuple[float, float] | Sequence[str | tuple[float, float]]
+
+FINDERS = {name: spec for name, spec in MAKERS.items() if spec.is_finder and not spec.needs_words}
+"what `find` can name"
 
 
 class Marks(TypedDict, total=False):
@@ -45,6 +50,12 @@ class Marks(TypedDict, total=False):
     "what is found without being pointed at: motion"
     with_shadow: bool
     "shadows and mirror images of all that go too"
+    words: str | Sequence[str]
+    "what that is called which is to be found and followed, in English"
+    exclude_words: str | Sequence[str]
+    "of what `words` name, what is to stay"
+    word_options: Mapping[str, Any]
+    "of finding by words, those that differ from their defaults: see `WordOptions`"
     click: Clicks
     "(x, y) px: a point of what is to go"
     keep_click: Clicks
@@ -53,10 +64,12 @@ class Marks(TypedDict, total=False):
     "masks and boxes are followed as well"
     fix: Paths
     "mended pictures of single frames, named by the frame's number; only what follows from them is tracked again"
+    follow: str
+    "when what is marked is followed, like 3-7.5; elsewhere it has no mask, or keeps the one it had; else all its shot"
     tracker: str
     "see TRACKERS"
     segmenter: str
-    "see SEGMENTERS: what turns clicks and boxes into masks"
+    "see SEGMENTERS: what turns clicks and boxes into masks; sam2 with `words`, else grabcut, unless it is said"
     tracker_options: Mapping[str, Any]
     segmenter_options: Mapping[str, Any]
     "those that differ from their defaults, by name"
@@ -68,9 +81,7 @@ def sources_of(marks: Marks, output: Path | None = None, device: str = "auto") -
     `output`: a folder whose stored masks are mended where `fix` is given and no others are. `device`: where networks
     that find or follow objects run.
     """
-    unknown = sorted(marks.keys() - Marks.__annotations__.keys())
-    if unknown:
-        raise UsageError(f"nothing can be marked by '{unknown[0]}'; there are {', '.join(Marks.__annotations__)}")
+    check_names(marks, Marks)
     sources: list[MaskSource] = []
     hints: list[Hint] = []
     for text in texts(marks.get("mask", ()), 0):
@@ -93,27 +104,41 @@ def sources_of(marks: Marks, output: Path | None = None, device: str = "auto") -
     if fixes and mended is None and not hints:
         raise UsageError("--fix mends masks that are there; give the folder that holds them with --mask")
     if hints or fixes:
-        tracker, segmenter = marks.get("tracker", "flow"), marks.get("segmenter", "grabcut")
-        tracker_spec(tracker)
-        segmenter_spec(segmenter)
         sources = [source for source in sources if source.path != mended or mended is None]
+        follow = None if (span := marks.get("follow")) is None else parse_span(span)
+        given = _following(marks, "grabcut", device)
+        sources.append(MaskSource(path=mended, hints=(*hints, *fixes), follow=follow, **given))
+    words, excluded = texts(marks.get("words", ()), 0), texts(marks.get("exclude_words", ()), 0)
+    if excluded and not words:
+        raise UsageError("--exclude-words says what stays of that which --words names; give --words as well")
+    if words:
         sources.append(
             MaskSource(
-                path=mended,
-                hints=(*hints, *fixes),
-                tracker=tracker,
-                segmenter=segmenter,
-                tracker_options=marks.get("tracker_options", {}),
-                segmenter_options=marks.get("segmenter_options", {}),
-                device=device,
+                words=cleaned(words, "--words"),
+                exclude_words=cleaned(excluded, "--exclude-words"),
+                word_options=marks.get("word_options", {}),
+                **_following(marks, "sam2", device),
             )
         )
-    for text in texts(marks.get("find", ()), 0):  # last: one such source has many objects, numbered from its own on
+    for text in texts(marks.get("find", ()), 0):
         sources.append(MaskSource.parse_find(text))
-        finders = [name for name, spec in MAKERS.items() if spec.is_finder]
-        if sources[-1].find not in finders:
-            raise UsageError(f"--find {text}: nothing finds that; there is {', '.join(finders)}")
+        if sources[-1].find not in FINDERS:
+            raise UsageError(f"--find {text}: nothing finds that; there is {', '.join(FINDERS)}")
     return sources
+
+
+def _following(marks: Marks, segmenter: str, device: str) -> dict[str, Any]:
+    """By which tracker and segmenter. Raises `UsageError` for those that there are not."""
+    tracker, segmenter = marks.get("tracker", "flow"), marks.get("segmenter", segmenter)
+    tracker_spec(tracker)
+    segmenter_spec(segmenter)
+    return {
+        "tracker": tracker,
+        "segmenter": segmenter,
+        "tracker_options": marks.get("tracker_options", {}),
+        "segmenter_options": marks.get("segmenter_options", {}),
+        "device": device,
+    }
 
 
 def mask_pass(
@@ -139,9 +164,9 @@ def mask_pass(
     )
 
 
-def refuse_lost(tracks: Sequence[Track]) -> None:
-    """Raises `FailedError` if an object was lost for a while, saying where."""
-    lost = [sentence for track in tracks for sentence in track.sentences()]
+def refuse_lost(tracks: Sequence[Track], within: Span | None = None) -> None:
+    """Raises `FailedError` if an object was lost for a while, saying where; `within`: in that time alone."""
+    lost = [sentence for track in tracks for sentence in track.sentences(within)]
     if lost:
         raise FailedError(f"{'; '.join(lost)} (without --strict this is a warning)")
 
@@ -154,6 +179,12 @@ def _mended(sources: Sequence[MaskSource], output: Path | None) -> Path | None:
     if stored:
         return stored[0]
     return output if output is not None and is_stored(output) else None
+
+
+def check_names(given: Mapping[str, Any], known: type) -> None:
+    """Raises `UsageError` for a name that the typed dictionary does not have."""
+    if unknown := sorted(given.keys() - known.__annotations__.keys()):
+        raise UsageError(f"there is no argument '{unknown[0]}'; there are {', '.join(known.__annotations__)}")
 
 
 def texts(given: Any, depth: int) -> list[str]:

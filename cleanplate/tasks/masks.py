@@ -6,11 +6,10 @@ summary, warnings = make_masks("in.mp4", click="320,180", output="masks")
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Unpack
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,13 +23,17 @@ from cleanplate.decode.reader import VideoReader, open_video
 from cleanplate.mask.stored import MaskSummary, StoredMasks
 from cleanplate.mask.stored_format import palette
 from cleanplate.mask.stored_video import write_label_video
+from cleanplate.save.containers import CONTAINERS
 from cleanplate.save.writer import VideoWriter
 from cleanplate.tasks.marks import Marks, mask_pass, refuse_lost, sources_of
 from cleanplate.tasks.sheet import eight_bit
 from cleanplate.tasks.watchable import planes_of, watchable
 
 _LABEL_VIDEO = ".mov"
-_OTHER_VIDEOS = (".mp4", ".mkv", ".m4v", ".webm", ".avi", ".ts", ".mxf")
+_OTHER_VIDEOS = CONTAINERS.keys() - {_LABEL_VIDEO}
+
+COLORS: NDArray[np.uint8] = np.frombuffer(palette(), np.uint8).reshape(256, 3)
+"of the objects, as in the label pictures"
 
 
 def make_masks(
@@ -81,6 +84,11 @@ def make_masks(
     return summary, warnings
 
 
+def facts(summary: MaskSummary, warnings: list[str]) -> dict[str, Any]:
+    """What the mask pass made, as JSON has it."""
+    return {**asdict(summary), "folder": str(summary.folder), "warnings": warnings}
+
+
 def preview_path(output: Path) -> Path:
     """Where the video that shows the masks goes: `masks.preview.mp4` for `masks`."""
     return output.with_name(f"{output.name}.preview.mp4")
@@ -88,30 +96,24 @@ def preview_path(output: Path) -> Path:
 
 def _write_preview(reader: VideoReader, masks: StoredMasks, path: Path, watch: Watch | None) -> None:
     info = watchable(reader.info)
-    tinted = _tinter()
     with VideoWriter(path, info, Encode(crf=20)) as writer:
         for frame in reader:
             image = frame.image
             image = eight_bit(image) if info.bit_depth == 8 else image
-            shown = tinted(image, masks.labels(frame.pts))
+            shown = _tinted(image, masks.labels(frame.pts))
             writer.write(replace(frame, native=planes_of(shown, info)))
             if watch is not None:
                 watch(Progress(stage="preview", done=frame.index + 1, total=masks.frame_count))
 
 
-def _tinter() -> Callable[[Image, Labels], Image]:
-    """Draws each object half in its color of the label pictures, with a white line round it."""
-    colors: NDArray[np.uint8] = np.frombuffer(palette(), np.uint8).reshape(256, 3)
-
-    def tinted(image: Image, labels: Labels) -> Image:
-        top = 1 if image.dtype == np.uint8 else 257
-        shown = image.copy()
-        inside = labels > 0
-        shown[inside] = image[inside] // 2 + colors[labels[inside]].astype(image.dtype) * top // 2
-        edge = np.zeros_like(inside)
-        edge[:, 1:] |= labels[:, 1:] != labels[:, :-1]
-        edge[1:] |= labels[1:] != labels[:-1]
-        shown[edge] = 255 * top
-        return shown
-
-    return tinted
+def _tinted(image: Image, labels: Labels) -> Image:
+    """The picture with each object half in its color, with a white line round it."""
+    top = 1 if image.dtype == np.uint8 else 257
+    shown = image.copy()
+    inside = labels > 0
+    shown[inside] = image[inside] // 2 + COLORS[labels[inside]].astype(image.dtype) * top // 2
+    edge = np.zeros_like(inside)
+    edge[:, 1:] |= labels[:, 1:] != labels[:, :-1]
+    edge[1:] |= labels[1:] != labels[:-1]
+    shown[edge] = 255 * top
+    return shown
