@@ -12,9 +12,10 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from cleanplate.apps.cli import bench, facts, look, measure, screen, weights, work
+from cleanplate.apps.cli import bench, facts, look, measure, screen, ui, weights, work
 from cleanplate.apps.cli.main import NOTHING_WRITTEN, STOPPED
 from cleanplate.apps.cli.marks import grouped
+from cleanplate.apps.cli.run import run as run_project
 from cleanplate.base.errors import CleanplateError
 from cleanplate.base.threads import is_any_left
 
@@ -53,7 +54,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 _COMMANDS = (
-    *(work.remove, work.mask, work.fill, work.plan),
+    *(work.remove, work.mask, work.fill, work.plan, run_project, ui.ui),
     *(look.preview, look.compare, measure.score),
     *(facts.engines, facts.doctor),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 
@@ -47,20 +48,18 @@ def quality(
     as_json: flags.AsJson = False,
 ) -> None:
     """Score engines on clips whose truth is known, by the papers' protocol or as the clips are."""
-    with _watched(output, not quiet and not as_json) as watch:
-        report = cleanplate.bench_quality(
-            data,
-            output=output,
-            engines=flags.parse_names(engine) or (),
-            options=_options(engine_options, engine_class),
-            protocol=protocol,
-            metrics=flags.parse_names(metric),
-            crf=crf,
-            workers=workers,
-            fresh=fresh,
-            watch=watch,
-        )
-    _show(report, output, quiet, as_json)
+    bench = partial(
+        cleanplate.bench_quality,
+        data,
+        engines=flags.parse_names(engine) or (),
+        options=_options(engine_options, engine_class),
+        protocol=protocol,
+        metrics=flags.parse_names(metric),
+        crf=crf,
+        workers=workers,
+        fresh=fresh,
+    )
+    _measure(bench, output, quiet, as_json)
 
 
 def track(
@@ -81,18 +80,16 @@ def track(
     as_json: flags.AsJson = False,
 ) -> None:
     """J, F and J&F of trackers that are given each clip's first labels, as DAVIS defines them."""
-    with _watched(output, not quiet and not as_json) as watch:
-        report = cleanplate.bench_track(
-            data,
-            output=output,
-            trackers=flags.parse_names(tracker) or (),
-            options=_options(tracker_options, tracker_class),
-            skip_last=not count_last,
-            workers=workers,
-            fresh=fresh,
-            watch=watch,
-        )
-    _show(report, output, quiet, as_json)
+    bench = partial(
+        cleanplate.bench_track,
+        data,
+        trackers=flags.parse_names(tracker) or (),
+        options=_options(tracker_options, tracker_class),
+        skip_last=not count_last,
+        workers=workers,
+        fresh=fresh,
+    )
+    _measure(bench, output, quiet, as_json)
 
 
 def click(
@@ -134,19 +131,17 @@ def speed(
 ) -> None:
     """Time whole jobs on rendered clips, as ratios to a plain decode and encode and to OpenCV's Telea."""
     percents = flags.parse_numbers("--share", share, float, "2,5,10")
-    with _watched(output, not quiet and not as_json) as watch:
-        report = cleanplate.bench_speed(
-            output=output,
-            engines=flags.parse_names(engine) or (),
-            extent=extent,
-            heights=flags.parse_numbers("--height", height, int, "480,1080"),
-            shares=None if percents is None else [percent / 100 for percent in percents],
-            lengths=flags.parse_numbers("--length", length, int, "1,2,4"),
-            repeats=repeats,
-            fresh=fresh,
-            watch=watch,
-        )
-    _show(report, output, quiet, as_json)
+    bench = partial(
+        cleanplate.bench_speed,
+        engines=flags.parse_names(engine) or (),
+        extent=extent,
+        heights=flags.parse_numbers("--height", height, int, "480,1080"),
+        shares=None if percents is None else [percent / 100 for percent in percents],
+        lengths=flags.parse_numbers("--length", length, int, "1,2,4"),
+        repeats=repeats,
+        fresh=fresh,
+    )
+    _measure(bench, output, quiet, as_json)
 
 
 def parity(
@@ -170,8 +165,13 @@ class _Report(Protocol):
     def to_markdown(self) -> str: ...
 
 
-def _show(report: _Report, output: Path, quiet: bool, as_json: bool) -> None:
-    """The report on the screen; exit code 1 if a part of it failed, which it names."""
+def _measure(bench: Callable[..., _Report], output: Path, quiet: bool, as_json: bool) -> None:
+    """The bench's report on the screen; exit code 1 if a part of it failed, which it names.
+
+    bench: takes `output`, and `watch`, which draws a progress line.
+    """
+    with _watched(output, not quiet and not as_json) as watch:
+        report = bench(output=output, watch=watch)
     if as_json:
         typer.echo(report.to_json(), nl=False)
     elif not quiet:

@@ -15,24 +15,33 @@ from rich.text import Text
 from cleanplate.apps.cli import screen
 from cleanplate.base.device import choose_device
 from cleanplate.base.errors import MissingExtraError
+from cleanplate.base.table import Row
 from cleanplate.base.weights import cache_folder
 from cleanplate.paint.engine import ENGINES, engine_class
+from cleanplate.paint.inventor import INVENTORS
 from cleanplate.save.encode import available_encoders
 
 _CORE = ("numpy", "scipy", "av", "opencv-python-headless", "numba", "typer", "rich", "platformdirs")
 
 
 def engines() -> None:
-    """The painting engines, and the options each takes with --set."""
+    """The painting engines, the options each takes with --set, and what --invent can name."""
     table = Table("engine", "what it does", "options", "needs", "licence")
     for name, spec in ENGINES.items():
         try:
             options = [f"{field.name}={field.default}" for field in dataclasses.fields(engine_class(name).Options)]
         except MissingExtraError:
             options = []
-        needs = Text(f"pip install 'cleanplate[{spec.extra}]'" if spec.extra else "nothing more")
-        table.add_row(name, spec.summary, "\n".join(options), needs, spec.licence)
+        table.add_row(name, spec.summary, "\n".join(options), _needs(spec), spec.licence)
     screen.out.print(table)
+    inventors = Table("--invent", "what it does where no frame shows what is there", "needs", "licence")
+    for name, inventor in INVENTORS.items():
+        inventors.add_row(name, inventor.summary, _needs(inventor), inventor.licence)
+    screen.out.print(inventors)
+
+
+def _needs(row: Row) -> Text:
+    return Text(f"pip install 'cleanplate[{row.extra}]'" if row.extra else "nothing more")
 
 
 def doctor() -> None:

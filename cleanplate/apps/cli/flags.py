@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
+from collections.abc import Callable, Mapping
 from fractions import Fraction
+from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
 from cleanplate.base.errors import UsageError
 
+Command = Callable[..., None]
 _Number = TypeVar("_Number", int, float)
 
-_PAINT = "Painting"
-_ENCODE = "Encoding"
+PAINT = "Painting"
+ENCODE = "Encoding"
 
 Video = Annotated[Path, typer.Argument(help="The video, or a folder of images.", show_default=False)]
 Output = Annotated[
@@ -23,118 +27,16 @@ Output = Annotated[
         "--output", "-o", help="Where the result goes; without a suffix: a folder of PNGs.", show_default=False
     ),
 ]
-Engine = Annotated[str, typer.Option("--engine", "-e", help="See `cleanplate engines`.", rich_help_panel=_PAINT)]
-EngineOptions = Annotated[
-    list[str] | None,
-    typer.Option("--set", help="An option of the engine, NAME=VALUE; several.", rich_help_panel=_PAINT),
-]
-Quality = Annotated[
-    str | None,
-    typer.Option(
-        "--quality", help="Of flowfill: fast, balanced or best.", rich_help_panel=_PAINT, show_default="balanced"
-    ),
-]
-Invent = Annotated[
-    str | None,
-    typer.Option(
-        "--invent",
-        help="Of flowfill, where no frame shows what is there: smooth or exemplar (texture).",
-        rich_help_panel=_PAINT,
-        show_default="smooth",
-    ),
-]
-Flow = Annotated[
-    str | None,
-    typer.Option(
-        "--flow",
-        help="Of flowfill, how motion is found: dis, or raft (weights needed).",
-        rich_help_panel=_PAINT,
-        show_default="dis",
-    ),
-]
-Device = Annotated[
-    str,
-    typer.Option("--device", help="Where networks run: auto, cpu, cuda, cuda:N or mps.", rich_help_panel=_PAINT),
-]
-References = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--reference",
-        help="FRAME.png@TIME, a frame painted by you: shown wherever no frame shows what is there; several.",
-        rich_help_panel=_PAINT,
-    ),
-]
-TrustReference = Annotated[
-    bool,
-    typer.Option("--trust-reference", help="Take --reference everywhere in the hole.", rich_help_panel=_PAINT),
-]
-Grow = Annotated[int, typer.Option("--grow", help="Pixels the hole is grown by.", rich_help_panel=_PAINT)]
-Feather = Annotated[
-    int | None,
-    typer.Option(
-        "--feather",
-        help="Pixels of the grown border that are blended, at most --grow.",
-        rich_help_panel=_PAINT,
-        show_default="2",
-    ),
-]
-Memory = Annotated[
-    str | None,
-    typer.Option(
-        "--memory",
-        help="Memory to stay below, like 2G or 1500M.",
-        rich_help_panel=_PAINT,
-        show_default="2G, 3G above 1440p, more for still larger",
-    ),
-]
-Workers = Annotated[
-    int, typer.Option("--workers", help="Pieces painted at a time, where memory allows.", rich_help_panel=_PAINT)
-]
-Start = Annotated[
-    str | None,
-    typer.Option("--start", help="Work from this time on, like 00:03.5.", rich_help_panel=_PAINT, show_default="begin"),
-]
-Stop = Annotated[
-    str | None,
-    typer.Option("--stop", help="Work up to this time; other frames pass.", rich_help_panel=_PAINT, show_default="end"),
-]
 Fresh = Annotated[
-    bool, typer.Option("--fresh", help="Start over, where a stopped run left finished pieces.", rich_help_panel=_PAINT)
+    bool, typer.Option("--fresh", help="Start over, where a stopped run left finished pieces.", rich_help_panel=PAINT)
 ]
-Codec = Annotated[
-    str | None,
-    typer.Option(
-        "--codec",
-        help="h264, hevc, av1, vp9, prores, dnxhd, ffv1 ... or an encoder's name.",
-        rich_help_panel=_ENCODE,
-        show_default="as the source",
-    ),
-]
-Crf = Annotated[
-    float | None,
-    typer.Option("--crf", help="Lower is better and larger.", rich_help_panel=_ENCODE, show_default="16"),
-]
-Preset = Annotated[
-    str | None, typer.Option("--preset", help="Speed of the encoder.", rich_help_panel=_ENCODE, show_default="medium")
-]
-Lossless = Annotated[bool, typer.Option("--lossless", help="Encode without loss.", rich_help_panel=_ENCODE)]
 Rate = Annotated[
     str | None,
     typer.Option(
         "--rate",
         help="Frames a second of a folder of images, e.g. 24 or 30000/1001.",
-        rich_help_panel=_ENCODE,
+        rich_help_panel=ENCODE,
         show_default="25",
-    ),
-]
-Verify = Annotated[bool, typer.Option("--verify", help="Decode the result again and compare.", rich_help_panel=_ENCODE)]
-OriginMap = Annotated[
-    Path | None,
-    typer.Option(
-        "--origin-map",
-        help="Also write an .mkv: gray = seen elsewhere, white = invented.",
-        rich_help_panel=_PAINT,
-        show_default=False,
     ),
 ]
 ScoreCrf = Annotated[
@@ -145,6 +47,48 @@ Strict = Annotated[
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the report as JSON, nothing else.")]
+
+
+def option(
+    name: str, text: str, panel: str, kind: Any = str | None, shown: Any = None, short: str | None = None
+) -> Any:
+    """The type of a parameter that such a flag fills; `shown` is the default that its help names."""
+    names = (name, short) if short else (name,)
+    return Annotated[kind, typer.Option(*names, help=text, rich_help_panel=panel, show_default=shown)]
+
+
+def taking(
+    parameter: str, table: Mapping[str, Any], collect: Callable[[dict[str, Any]], Any]
+) -> Callable[[Command], Command]:
+    """A decorator: the flags of the table stand in the parameter's place, which is given what `collect` makes of them.
+
+    Each is None, or False, where it is not given.
+    """
+
+    def decorate(command: Command) -> Command:
+        @wraps(command)
+        def with_flags(*words: Any, **given: Any) -> None:
+            found = {name: given.pop(name) for name in table if name in given}
+            command(*words, **given, **{parameter: collect(found)})
+
+        hints = get_type_hints(command, include_extras=True)
+        kept = [one.replace(annotation=hints[one.name]) for one in inspect.signature(command).parameters.values()]
+        place = next(n for n, one in enumerate(kept) if one.name == parameter)
+        added = [
+            inspect.Parameter(
+                name,
+                inspect.Parameter.POSITIONAL_OR_KEYWORD,
+                annotation=kind,
+                default=False if kind.__origin__ is bool else None,
+            )
+            for name, kind in table.items()
+        ]
+        parameters = [*kept[:place], *added, *kept[place + 1 :]]
+        with_flags.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # `inspect` reads it
+        with_flags.__annotations__ = {one.name: one.annotation for one in parameters}
+        return with_flags
+
+    return decorate
 
 
 def parse_rate(text: str | None) -> Fraction | None:

@@ -8,56 +8,38 @@ from typing import Annotated
 import typer
 
 from cleanplate.apps.cli import flags, screen
+from cleanplate.apps.cli.choices import chosen
 from cleanplate.apps.cli.marks import marked
-from cleanplate.paint.engine import engine_class
 from cleanplate.tasks import compare as compare_task
 from cleanplate.tasks import preview as preview_task
+from cleanplate.tasks.choices import Choices
 from cleanplate.tasks.marks import Marks
 
 
 @marked
+@chosen
 def preview(
     video: flags.Video,
     output: Annotated[Path, typer.Option("--output", "-o", help="The PNG to write.", show_default=False)],
     marks: Marks,
-    engine: flags.Engine = "flowfill",
-    quality: flags.Quality = None,
-    invent: flags.Invent = None,
-    flow: flags.Flow = None,
-    engine_options: flags.EngineOptions = None,
-    device: flags.Device = "auto",
-    grow: flags.Grow = 4,
-    feather: flags.Feather = None,
+    choices: Choices,
     frames: Annotated[int, typer.Option("--frames", help="How many frames to show.")] = 4,
-    start: flags.Start = None,
-    stop: flags.Stop = None,
-    rate: flags.Rate = None,
     quiet: flags.Quiet = False,
 ) -> None:
     """A contact sheet of a few frames: as they are, what would be removed, and the result."""
     warnings: list[str] = []
     with screen.progress_line(not quiet) as watch:
-        chosen = preview_task.preview(
+        shown = preview_task.preview(
             video,
             output=output,
             **marks,
-            engine=engine,
-            quality=quality,
-            invent=invent,
-            flow=flow,
-            options=flags.parse_options(engine_options, engine_class(engine).Options),
-            device=device,
-            grow_px=grow,
-            feather_px=feather,
+            **choices,
             count=frames,
-            start=start,
-            stop=stop,
-            rate=flags.parse_rate(rate),
             warn=warnings.append,
             watch=watch,
         )
     if not quiet:
-        screen.say(f"{output}: frames {', '.join(map(str, chosen))}")
+        screen.say(f"{output}: frames {', '.join(map(str, shown))}")
         screen.show_warnings(warnings)
 
 

@@ -9,26 +9,24 @@ reads the command line does not keep the order of different flags, so `grouped` 
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
-from functools import wraps
-from typing import Annotated, Any, get_type_hints
-
-import typer
+from typing import Any, cast
 
 from cleanplate.apps.cli import flags
 from cleanplate.base.errors import UsageError
 from cleanplate.base.options import with_choices
+from cleanplate.base.table import load
 from cleanplate.mask.segmenter import SEGMENTERS, segmenter_class
 from cleanplate.mask.tracker import TRACKERS, tracker_class
+from cleanplate.tasks.marks import Marks
 
 _MASKS = "What to remove (several may be given, each with a time like @00:03-00:07)"
+_NAME = "What to find by its name, and to follow (needs the extra 'neural')"
 _FOLLOW = "What to follow from one frame on (each with a time like @00:03.5; the first frame without)"
 
 
 def _option(name: str, text: str, panel: str, kind: Any = list[str] | None, shown: Any = None) -> Any:
-    names = (name, "-m") if name == "--mask" else (name,)
-    return Annotated[kind, typer.Option(*names, help=text, rich_help_panel=panel, show_default=shown)]
+    return flags.option(name, text, panel, kind, shown, short="-m" if name == "--mask" else None)
 
 
 _FLAGS: dict[str, Any] = {
@@ -38,12 +36,24 @@ _FLAGS: dict[str, Any] = {
     "invert": _option("--invert", "Masks from files mark what is to stay.", _MASKS, bool),
     "find": _option("--find", "What is found without being pointed at: motion.", _MASKS),
     "with_shadow": _option("--with-shadow", "Shadows and mirror images of all that go too.", _MASKS, bool),
+    "words": _option("--words", 'In English, like "the man in the red shirt"; several.', _NAME),
+    "exclude_words": _option("--exclude-words", "Of what --words names, what is to stay; several.", _NAME),
+    "words_set": _option(
+        "--words-set", "NAME=VALUE: model, threshold, every_frames, edge_px or precision; several.", _NAME
+    ),
     "click": _option("--click", "x,y@TIME: a point of what is to go.", _FOLLOW),
     "keep_click": _option("--keep-click", "x,y@TIME: a point of what is to stay, beside a click.", _FOLLOW),
     "track": _option("--track", "Follow --mask (one picture, file.png@TIME) and --box too.", _FOLLOW, bool),
     "object": _option("--object", "Name of the object that the flags behind it are about.", _FOLLOW),
     "fix": _option(
         "--fix", "A mended mask of one frame, named by its number; what follows it is tracked again.", _FOLLOW
+    ),
+    "follow": _option(
+        "--follow",
+        "START-STOP: follow in that time only; masks of --fix keep the rest.",
+        _FOLLOW,
+        str | None,
+        "the shot",
     ),
     "tracker": _option("--tracker", f"{', '.join(TRACKERS)}.", _FOLLOW, str | None, "flow"),
     "tracker_set": _option("--tracker-set", "An option of the tracker, NAME=VALUE; several.", _FOLLOW),
@@ -55,7 +65,7 @@ _FLAGS: dict[str, Any] = {
         f"What finds the object at a click or in a box: {', '.join(SEGMENTERS)}.",
         _FOLLOW,
         str | None,
-        "grabcut",
+        "grabcut, and sam2 with --words",
     ),
     "segmenter_set": _option("--segmenter-set", "An option of the segmenter, NAME=VALUE; several.", _FOLLOW),
     "candidate": _option(
@@ -66,33 +76,15 @@ _NAMED = ("--click", "--keep-click", "--box", "--mask", "-m")
 _OBJECT = "--object"
 
 
-def marked(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with the flags of all marks in the place of its argument `marks: Marks`."""
-
-    @wraps(command)
-    def with_marks(*words: Any, **given: Any) -> None:
-        found = {name: given.pop(name) for name in _FLAGS if name in given}
-        found.pop("object", None)  # `grouped` has written it into the others
-        found["tracker_options"] = _options(found, "tracker", "flow", tracker_class, "memory_frames")
-        found["segmenter_options"] = _options(found, "segmenter", "grabcut", segmenter_class, "candidate")
-        command(*words, **given, marks={name: value for name, value in found.items() if value})
-
-    hints = get_type_hints(command, include_extras=True)
-    kept = [one.replace(annotation=hints[one.name]) for one in inspect.signature(command).parameters.values()]
-    place = next(n for n, one in enumerate(kept) if one.name == "marks")
-    flags = [
-        inspect.Parameter(
-            name,
-            inspect.Parameter.POSITIONAL_OR_KEYWORD,
-            annotation=kind,
-            default=False if kind.__origin__ is bool else None,
-        )
-        for name, kind in _FLAGS.items()
-    ]
-    parameters = [*kept[:place], *flags, *kept[place + 1 :]]
-    with_marks.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    with_marks.__annotations__ = {one.name: one.annotation for one in parameters}
-    return with_marks
+def _collected(found: dict[str, Any]) -> Marks:
+    found.pop("object")  # `grouped` has written it into the others
+    segmenter = "sam2" if found["words"] else "grabcut"
+    found["tracker_options"] = _options(found, "tracker", "flow", tracker_class, "memory_frames")
+    found["segmenter_options"] = _options(found, "segmenter", segmenter, segmenter_class, "candidate")
+    if pairs := found.pop("words_set"):
+        known = load("cleanplate.mask.find_words:WordOptions", "neural")
+        found["word_options"] = flags.parse_options(pairs, known, "--words-set")
+    return cast(Marks, {name: value for name, value in found.items() if value})
 
 
 def _options(
@@ -104,6 +96,10 @@ def _options(
         return {}
     known = class_of(found.get(owner) or default).Options
     return with_choices(flags.parse_options(pairs, known, f"--{owner}-set"), **{own_flag: value})
+
+
+marked = flags.taking("marks", _FLAGS, _collected)
+"the command with the flags of all marks in the place of its argument `marks: Marks`"
 
 
 def grouped(words: Sequence[str]) -> list[str]:

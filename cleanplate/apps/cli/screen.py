@@ -35,6 +35,7 @@ out = Console()
 err = Console(stderr=True)
 
 
+_MOST_TRACKS = 12
 _SAID = {"prepare": "prepare (the first run compiles the engine: about 10 s)"}
 
 
@@ -82,8 +83,8 @@ def show_report(report: Report) -> None:
     if report.looks:
         places = (f"{look.seconds:.1f} s ({look.invented_share:.0%} invented)" for look in report.looks[:4])
         table.add_row("look at", ", ".join(places))
-    for track in report.tracks:
-        table.add_row("followed", Text(f"{track.title} {how_followed(track)}"))
+    for line in lines_of(report.tracks):
+        table.add_row("followed", Text(line))
     is_identical = report.untouched == "identical"
     table.add_row("untouched", Text(report.untouched, style="green" if is_identical else "bold red"))
     if report.verified is not None:
@@ -103,7 +104,15 @@ def show_report(report: Report) -> None:
     show_warnings(report.warnings)
 
 
-def how_followed(track: Track) -> str:
+def lines_of(tracks: Sequence[Track]) -> list[str]:
+    """How objects were followed, a line for each; of many, those that are in sight for longest."""
+    longest = sorted(range(len(tracks)), key=lambda n: -tracks[n].found_frames)[:_MOST_TRACKS]
+    lines = [f"{tracks[n].title}: {_how_followed(tracks[n])}" for n in sorted(longest)]
+    left = len(tracks) - len(lines)
+    return [*lines, f"and {counted(left, 'more object')}"] if left else lines
+
+
+def _how_followed(track: Track) -> str:
     """In how many frames an object was found, how surely, and when not."""
     lost = (f"{span.start_s:.2f}-{span.stop_s:.2f} s" for span in track.lost)
     said = f"in {counted(track.found_frames, 'frame')}, confidence {track.mean_confidence:.2f}"

@@ -12,7 +12,7 @@ from rich.text import Text
 from cleanplate.apps.cli import screen
 from cleanplate.base.errors import CleanplateError
 from cleanplate.base.hub import HUB, find_folder
-from cleanplate.base.weights import WEIGHTS, check, is_here, locate, weight_spec
+from cleanplate.base.weights import WEIGHTS, check, find_file, locate, weight_spec
 
 Names = Annotated[list[str], typer.Argument(help="Names of weights: see `cleanplate weights list`.")]
 AllNames = Annotated[
@@ -57,7 +57,7 @@ def path(names: Names) -> None:
 
 def check_(names: AllNames = None) -> None:
     """Compare weights on this machine with what their publisher says of them; exit code 1 if one is another file."""
-    for name in names or filter(is_here, WEIGHTS):
+    for name in names or filter(find_file, WEIGHTS):
         found, sha256 = check(name)
         verdict = "as published" if weight_spec(name).sha256 else "the publisher gives no checksum"
         screen.say(f"{name}: {found} sha256 {sha256}, {verdict}")
