@@ -124,7 +124,7 @@ def _run(
             _start(busy, work)
         while busy:
             for pipe in wait(list(busy)):
-                worker = busy[pipe]  # type: ignore[index]
+                worker = busy[pipe]  # type: ignore[index]  # `wait` gives back some of what it is given
                 try:
                     problem = worker.pipe.recv()
                 except (EOFError, ConnectionError):

@@ -14,6 +14,7 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from cleanplate.bench.formats.cases import Case
+from cleanplate.save.priority import keeping_priority
 
 MUXERS = {".ts": "mpegts", ".m2ts": "mpegts", ".mpg": "vob", ".y4m": "yuv4mpegpipe"}
 _FIELD_ORDERS = {None: 1, "tff": 2, "bff": 3}
@@ -44,6 +45,8 @@ def render(path: Path, case: Case) -> Path:
             context.color_range = 2
         if "rgb" in case.pixel_format or "bgr" in case.pixel_format or "gbr" in case.pixel_format:
             context.colorspace, context.color_range = 0, 2
+        with keeping_priority():
+            context.open(strict=False)
         for index in range(case.frames):
             picture = _picture(index, case)
             if case.fields:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cleanplate.base.errors import UsageError
-from cleanplate.base.extras import require
+from cleanplate.base.table import load
 from cleanplate.bench.candidates import as_names
 from cleanplate.bench.metrics.step import Step
 
@@ -181,8 +181,7 @@ def make_metric(name: str, setup: Setup) -> Metric:
     Raises `UsageError` for an unknown name, `MissingExtraError` or `MissingWeightsError` for what is not installed.
     """
     spec = metric_spec(name)
-    module, _, attribute = spec.where.partition(":")
-    made: Metric = getattr(require(module, spec.extra), attribute)(setup)
+    made: Metric = load(spec.where, spec.extra)(setup)
     return made
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
 from cleanplate.base.errors import UsageError
-from cleanplate.base.extras import require
+from cleanplate.base.table import load
 from cleanplate.bench.parity.recipe import Weights
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -44,9 +43,7 @@ class Network:
 
     def run(self, weights: Weights, inputs: Arrays) -> Arrays:
         """The network's outputs. Raises `MissingExtraError` where torch is not installed."""
-        require("torch", "neural")
-        module, _, function = self.where.partition(":")
-        run: Run = getattr(import_module(module), function)
+        run: Run = load(self.where, "neural")
         return run(weights, inputs)
 
 

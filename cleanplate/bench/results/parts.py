@@ -20,7 +20,7 @@ from cleanplate.bench.speed.material import SEED
 from cleanplate.bench.speed.plots import draw_plots
 from cleanplate.bench.speed.report import TELEA
 from cleanplate.bench.speed.run import bench_speed
-from cleanplate.bench.speed.targets import Target, logo, memory
+from cleanplate.bench.speed.targets import Target, large_hole, logo
 from cleanplate.bench.track.run import bench_track
 from cleanplate.mask.tracker import TRACKERS
 
@@ -51,7 +51,7 @@ class Setup:
 def targets(setup: Setup) -> str:
     """Each figure this project wants to reach, beside what was measured."""
     found = _quality_targets(setup)
-    found += logo(setup.work / "targets", watch=setup.watch) + memory(setup.work / "targets", watch=setup.watch)
+    found += logo(setup.work / "targets", watch=setup.watch) + large_hole(setup.work / "targets", watch=setup.watch)
     lines = []
     for one in found:
         wanted = f"{'at least' if one.is_least else 'at most'} {_with_unit(one.wanted, one.unit)}"

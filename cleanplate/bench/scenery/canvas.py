@@ -57,7 +57,8 @@ class Canvas:
         """A colour near the given one: brightness and tint jittered by `amount` levels."""
         shift = self.rng.normal(0, amount)
         tint = self.rng.normal(0, amount / 3, 3)
-        return tuple(float(np.clip(c + shift + d, 0, 255)) for c, d in zip(color, tint, strict=True))  # type: ignore[return-value]
+        red, green, blue = (float(np.clip(c + shift + d, 0, 255)) for c, d in zip(color, tint, strict=True))
+        return red, green, blue
 
     def polygon(self, points: Sequence[tuple[float, float]], color: Color3) -> None:
         """A filled polygon of canvas pixels."""
@@ -84,8 +85,9 @@ class Canvas:
             dx, dy = np.cos(a) * r, np.sin(a) * r * 0.85
             light = 1.0 - 0.45 * (dx + 2 * dy) / 2.2 + rng.normal(0, 0.16)
             size = radius * (0.05 + 0.11 * rng.random() ** 2)
-            shade = tuple(float(np.clip(c * light, 0, 255)) for c in color)
-            self.ellipse(x + dx * radius, y + dy * radius, (size, size * 0.55), float(rng.random() * 180), shade)  # type: ignore[arg-type]
+            red, green, blue = (float(np.clip(c * light, 0, 255)) for c in color)
+            turn_deg = float(rng.random() * 180)
+            self.ellipse(x + dx * radius, y + dy * radius, (size, size * 0.55), turn_deg, (red, green, blue))
 
     def finish(self, detail: float = 5.0, broad: float = 7.0) -> tuple[Picture, NDArray[np.float32]]:
         """The picture at its own size with light and fine detail added, and its opacity (H, W) in 0-1.
@@ -97,7 +99,10 @@ class Canvas:
         picture = np.clip(self._shrunk(self.image) * gain, 0, 252).astype(np.float32)
         opacity = self._shrunk(self.opacity).astype(np.float32) / np.float32(255)
         # A lens passes about a sixth at the highest frequency; that much softness also bears moves of half a pixel.
-        return tuple(cv2.GaussianBlur(layer, (0, 0), LENS_PX) for layer in (picture, opacity))  # type: ignore[return-value]
+        picture, opacity = (
+            np.asarray(cv2.GaussianBlur(one, (0, 0), LENS_PX), np.float32) for one in (picture, opacity)
+        )
+        return picture, opacity
 
     def _shrunk(self, picture: NDArray[Any]) -> NDArray[Any]:
         return np.asarray(cv2.resize(picture, (self.width_px, self.height_px), interpolation=cv2.INTER_AREA))

@@ -96,10 +96,6 @@ class Layer(ABC):
             return np.ones(self.size, np.bool_)
         return np.asarray(self.sample(t, self.opacity, cv2.INTER_LINEAR) > 0.5)
 
-    def from_texture(self, t: int, mask: Bools) -> Bools:
-        """A mask on the texture as seen on the screen, at the nearest texel: (H, W)."""
-        return np.asarray(self.sample(t, mask.astype(np.uint8), cv2.INTER_NEAREST) > 0)
-
 
 class PlaneLayer(Layer):
     """A plane; `place(t)` carries the screen's points to the texture's."""

@@ -101,11 +101,17 @@ def _way_out(s: Stage, t: int) -> float:
     return 0.75 * max(0.0, (t - (s.frames - 1 - steps)) / steps)
 
 
-def _van(s: Stage, _: int) -> Shot:
-    def path(t: int) -> float:
-        return -0.5 + 1.6 * ((t % SWEEP_FRAMES) / SWEEP_FRAMES)
+def _drive(t: int) -> float:
+    return -0.5 + 1.6 * ((t % SWEEP_FRAMES) / SWEEP_FRAMES)
 
-    return Shot(layers=(s.world("street", _still), s.van(path, top=0.5)), actors=(s.logo(left=0.36, top=0.58),))
+
+def _van(s: Stage, _: int) -> Shot:
+    return Shot(layers=(s.world("street", _still), s.van(_drive, top=0.5)), actors=(s.logo(left=0.36, top=0.58),))
+
+
+def _overtaken(s: Stage, _: int) -> Shot:
+    walker = s.walker(lambda _: 0.5, walked=lambda t: 0.3 * sweep(t), feet=0.78)
+    return Shot(layers=(s.world("street", s.pan(1.3), wide=1.3),), actors=(walker,), front=(s.van(_drive, top=0.55),))
 
 
 def _crowd(s: Stage, _: int) -> Shot:
@@ -238,6 +244,9 @@ SCENES: dict[str, SceneSpec] = {
         summary="the same again, and trunks and bushes pass before the street, faster", stage=_stay_parallax
     ),
     "van": SceneSpec(summary="still camera, still logo, a van drives through behind it", stage=_van),
+    "overtaken": SceneSpec(
+        summary="camera follows somebody who walks, with a shadow; a van drives through in front", stage=_overtaken
+    ),
     "crowd": SceneSpec(summary="slow pan, two people cross each other", stage=_crowd),
     "behind": SceneSpec(
         summary="two people cross each other behind trunks and bushes, which pass faster", stage=_behind

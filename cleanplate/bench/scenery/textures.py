@@ -101,7 +101,7 @@ def _house(canvas: Canvas, x: float, width: float, ground: float) -> None:
                 [(wx, wy + px(22)), (wx + px(10), wy), (wx + px(14), wy), (wx + px(4), wy + px(22))], (118, 134, 148)
             )
             canvas.box(wx + px(7.3), wy, px(1.4), px(22), (236, 232, 224))
-            canvas.box(wx - px(2), wy + px(23), px(20), px(2), [c * 0.7 for c in wall])  # type: ignore[arg-type]
+            canvas.box(wx - px(2), wy + px(23), px(20), px(2), (0.7 * wall[0], 0.7 * wall[1], 0.7 * wall[2]))
 
 
 def street(height_px: int, width_px: int, view_height_px: int, rng: Rng) -> Picture:

@@ -6,12 +6,13 @@ ran.seconds, ran.peak_bytes, ran.output
 
 from __future__ import annotations
 
+import resource
 import signal
 import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,14 +31,23 @@ class Ran:
 
     seconds: float
     "from its start to its end, by the clock on the wall"
+    processor_seconds: float
+    "of it and of all processes it waited for, user's and system's: less shaken by what else runs"
     peak_bytes: int
     "most memory of the process tree: see `run_measured`"
     output: str
     "what it printed"
 
 
-def run_measured(words: Sequence[str], *, interval_seconds: float = INTERVAL_SECONDS) -> Ran:
+def run_measured(
+    words: Sequence[str],
+    *,
+    interval_seconds: float = INTERVAL_SECONDS,
+    environment: Mapping[str, str] | None = None,
+) -> Ran:
     """Run a command to its end; what it started and left running is ended with it, and all of it on Ctrl-C.
+
+    environment: in place of this process's own.
 
     The memory of the tree is looked at every `interval_seconds`: the sum over all processes alive at that moment of
     the most each has ever held (Linux's VmHWM, so that peaks between two looks count; elsewhere what it holds then).
@@ -50,9 +60,9 @@ def run_measured(words: Sequence[str], *, interval_seconds: float = INTERVAL_SEC
     require("psutil", "bench")
     # Files, not pipes: a grandchild that lives on would keep a pipe open, and reading it would wait for that.
     with tempfile.TemporaryFile("w+", errors="replace") as output, tempfile.TemporaryFile("w+") as errors:
-        start = time.perf_counter()
+        start, used = time.perf_counter(), _used_by_children()
         try:
-            process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=output, stderr=errors)
+            process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=output, stderr=errors, env=environment)
         except OSError as error:
             raise FailedError(f"'{words[0]}' could not be started ({error.strerror}); check the path") from error
         tree: _Tree | None = None
@@ -66,7 +76,18 @@ def run_measured(words: Sequence[str], *, interval_seconds: float = INTERVAL_SEC
         printed, complaints = _text(output), _text(errors)
     if process.returncode != 0:
         raise FailedError(_why(words, process.returncode, complaints or printed))
-    return Ran(seconds=seconds, peak_bytes=tree.peak_bytes, output=printed)
+    return Ran(
+        seconds=seconds,
+        processor_seconds=_used_by_children() - used,
+        peak_bytes=tree.peak_bytes,
+        output=printed,
+    )
+
+
+def _used_by_children() -> float:
+    """Processor seconds of all processes that were waited for so far."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _text(file: Any) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from cleanplate.bench.scores import markdown_table
 from cleanplate.bench.speed.cases import EXTENTS
+from cleanplate.bench.speed.networks import networks_table
 from cleanplate.bench.speed.report import PLAIN, RUN, TELEA, WHOLE, CaseResult, SpeedReport
 
 SWEEPS = {
@@ -46,6 +47,7 @@ def to_json(report: SpeedReport) -> str:
             }
             for result in report.results.values()
         },
+        "networks": [dataclasses.asdict(one) for one in report.networks],
         "growth": [dataclasses.asdict(growth) for growth in report.growths()],
         "failed": [{"case": case.name, "side": side, "why": why} for (case, side), why in report.failed.items()],
     }
@@ -68,6 +70,7 @@ def to_markdown(report: SpeedReport) -> str:
         "`start` is what lies outside: interpreter, libraries, compiled code. `mask` holds the mask pass.",
         _stages(report, PLAIN, report.painters, RUN),
         *_over_telea(report),
+        *(["## Networks", networks_table(report.networks)] if report.networks else []),
         *_failed(report),
         "## How it was measured",
         _method(report),
@@ -155,9 +158,10 @@ def _over_telea(report: SpeedReport) -> list[str]:
 
 
 def _failed(report: SpeedReport) -> list[str]:
-    if not report.failed:
+    if not report.failed and not report.failed_networks:
         return []
     lines = [f"- {case.name}, {side}: {why}" for (case, side), why in report.failed.items()]
+    lines += [f"- {setting}: {why}" for setting, why in report.failed_networks.items()]
     return ["## What did not work", "\n".join(lines)]
 
 

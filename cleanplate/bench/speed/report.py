@@ -8,6 +8,7 @@ from typing import Any
 
 from cleanplate.bench.speed.cases import Case, Plan
 from cleanplate.bench.speed.fit import Fit, fit_power
+from cleanplate.bench.speed.networks import NetworkTimes
 
 PLAIN = "plain"
 "decode and encode, nothing else"
@@ -93,6 +94,10 @@ class SpeedReport:
     "versions, machine, date, seed, commands"
     reused: int = field(default=0)
     "how many cases were there from an earlier run"
+    networks: tuple[NetworkTimes, ...] = ()
+    "what engines that are networks take by themselves"
+    failed_networks: Mapping[str, str] = field(default_factory=dict)
+    "a sentence for each of those that did not work"
 
     @property
     def painters(self) -> tuple[str, ...]:

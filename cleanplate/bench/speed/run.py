@@ -27,6 +27,7 @@ from cleanplate.bench.speed import material, plain
 from cleanplate.bench.speed.cases import Case, plan_cases
 from cleanplate.bench.speed.material import Material, make_material, scratch_folder
 from cleanplate.bench.speed.measure import INTERVAL_SECONDS, Ran, run_measured
+from cleanplate.bench.speed.networks import time_networks, write_drawn_weights
 from cleanplate.bench.speed.report import PLAIN, CaseResult, Side, SpeedReport, painters_of
 from cleanplate.bench.store import Result, Unit, file_of, fingerprint, load, made_by, save
 from cleanplate.bench.synth_video import write_clip
@@ -56,7 +57,7 @@ def bench_speed(
 
     engines: names of ENGINES. extent: a name of EXTENTS; heights (lines), shares (of the picture, 0-1) and lengths
     (multiples of its frames) in place of its own. repeats: runs of each side; the fastest counts. watch: told of
-    processes run.
+    processes run. Engines that are networks have drawn weights and are also timed by themselves.
 
     Cases are kept in `output`/parts and not done again unless inputs, code, versions or machine have changed or `fresh`
     is set. A side that fails is named in the report, with its last line, and does not stop the others. Ctrl-C ends what
@@ -71,9 +72,12 @@ def bench_speed(
     for engine in engines:
         engine_spec(engine)
     sides = (PLAIN, *painters_of(engines))
-    bench = _Bench(Path(output), sides, repeats, fresh=fresh, watch=watch or (lambda _: None))
+    told = watch or (lambda _: None)
     with scratch_folder(Path(output)) as scratch:
+        environment = write_drawn_weights(engines, scratch / "weights")
+        bench = _Bench(Path(output), sides, repeats, environment, fresh=fresh, watch=told)
         bench.measure(plan.cases, scratch)
+        networks, failed_networks = time_networks(engines, scratch, environment, told)
     if not bench.results:
         (case, side), problem = next(iter(bench.failed.items()))
         raise FailedError(f"nothing could be measured; {side} on '{case.name}': {problem}")
@@ -93,6 +97,8 @@ def bench_speed(
             "commands": {side: " ".join(command(side, "IN.mp4", "MASKS", "OUT.mp4")) for side in sides},
         },
         reused=bench.reused,
+        networks=tuple(networks),
+        failed_networks=failed_networks,
     )
     _write(report, Path(output))
     return report
@@ -122,20 +128,23 @@ def command(side: str, video: str, masks: str, result: str) -> list[str]:
     return [*words, "--codec", "h264", "--preset", PRESET, "--crf", CRF, "--json"]
 
 
-def run_side(side: str, video: Path, masks: Path, scratch: Path) -> tuple[Ran, dict[str, Any]]:
+def run_side(
+    side: str, video: Path, masks: Path, scratch: Path, environment: Mapping[str, str] | None = None
+) -> tuple[Ran, dict[str, Any]]:
     """Run a side in a process of its own: how it went, and the report it printed. Raises `FailedError`.
 
-    It writes into a new folder, gone afterwards: nothing of an earlier run is there to go on from.
+    It writes into a new folder, gone afterwards: nothing of an earlier run is there to go on from. environment: in
+    place of this process's own.
     """
     with scratch_folder(scratch) as folder:
         words = command(side, str(video), str(masks), str(folder / "out.mp4"))
         words = [plain.__file__, *words[2:]] if side == PLAIN else ["-m", *words]
-        ran = run_measured([sys.executable, *words])
+        ran = run_measured([sys.executable, *words], environment=environment)
     facts: dict[str, Any] = json.loads(ran.output)
     return ran, facts
 
 
-def warm_up(side: str, folder: Path) -> None:
+def warm_up(side: str, folder: Path, environment: Mapping[str, str] | None = None) -> None:
     """Run a side once on a tiny clip, so that compiling and the disk's cache are not timed. Raises `FailedError`."""
     clip, masks = folder / "warm-up.mp4", folder / "warm-up"
     if not masks.exists():
@@ -143,7 +152,7 @@ def warm_up(side: str, folder: Path) -> None:
         write_clip(clip, pictures)
         masks.mkdir()
         material.write_masks(np.eye(64, 96, dtype=np.bool_)[None].repeat(4, 0), masks)
-    run_side(side, clip, masks, folder)
+    run_side(side, clip, masks, folder, environment)
 
 
 @dataclass
@@ -171,7 +180,17 @@ def stages_of(wall_seconds: float, busy: Mapping[str, float]) -> dict[str, float
 class _Bench:
     """The loop over cases, and what it has found so far."""
 
-    def __init__(self, output: Path, sides: tuple[str, ...], repeats: int, *, fresh: bool, watch: Watch) -> None:
+    def __init__(
+        self,
+        output: Path,
+        sides: tuple[str, ...],
+        repeats: int,
+        environment: Mapping[str, str] | None,
+        *,
+        fresh: bool,
+        watch: Watch,
+    ) -> None:
+        self.environment = environment
         self.sides, self.repeats, self.fresh, self.watch = sides, repeats, fresh, watch
         self.parts, self.clips = output / "parts", output / "clips"
         self.results: dict[Case, CaseResult] = {}
@@ -224,7 +243,7 @@ class _Bench:
                 if (case, side) not in self.failed:
                     try:
                         self._warm_up(side, scratch)
-                        runs[side].add(*run_side(side, clip.video, clip.masks, scratch))
+                        runs[side].add(*run_side(side, clip.video, clip.masks, scratch, self.environment))
                     except CleanplateError as error:
                         self.failed[case, side] = str(error)
                 tick()
@@ -233,5 +252,5 @@ class _Bench:
 
     def _warm_up(self, side: str, scratch: Path) -> None:
         if side not in self._warm:
-            warm_up(side, scratch)
+            warm_up(side, scratch, self.environment)
             self._warm.add(side)
