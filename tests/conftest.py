@@ -91,7 +91,7 @@ def tiny_hub(weights_folder: Path) -> Iterator[Path]:
     """A folder with tiny models of the hub's kinds, 128 px a side, under the names of some that are published."""
     torch = pytest.importorskip("torch", reason="torch is not installed (extra 'neural')")
     transformers = pytest.importorskip("transformers", reason="transformers is not installed (extra 'neural')")
-    from cleanplate.mask import sam
+    from cleanplate.mask.pretrained import load_model
 
     transformers.logging.disable_progress_bar()
     parts = {"prompt_encoder_config": _PROMPTS, "mask_decoder_config": _DECODER}
@@ -104,4 +104,4 @@ def tiny_hub(weights_folder: Path) -> Iterator[Path]:
                 value += torch.randn_like(value) * 0.1
         model.save_pretrained(weights_folder / name)
     yield weights_folder
-    sam.load_model.cache_clear()
+    load_model.cache_clear()

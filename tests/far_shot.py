@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import av
 import cv2
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 import cleanplate
 from cleanplate.bench.synth import stream
 from cleanplate.bench.synth_video import write_clip
+from cleanplate.journal.folder import JobFolder
+from cleanplate.paint.flowfill import FlowFill
 
 
 class Shot:
@@ -36,6 +40,28 @@ class Shot:
         pairs = zip(rgb(output), self.plate, self.holes, strict=True)
         errors = [np.mean((a[hole].astype(float) - b[hole]) ** 2) for a, b, hole in pairs if hole.any()]
         return 10 * np.log10(255**2 / np.array(errors))
+
+
+def break_off(run: Callable[[], object], after: int, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Run a job whose engine fails after so many clips. Names of what it stored, to which later runs add theirs."""
+    fill, store, painted, stored = FlowFill.fill, JobFolder.store, [], []
+
+    def fails_late(engine, clip):
+        painted.append(clip.start)
+        if len(painted) > after and clip.box_xyxy is not None:
+            raise ZeroDivisionError
+        return fill(engine, clip)
+
+    def watched(folder, name, content):
+        stored.append(name)
+        store(folder, name, content)
+
+    monkeypatch.setattr(JobFolder, "store", watched)
+    with monkeypatch.context() as patch:
+        patch.setattr(FlowFill, "fill", fails_late)
+        with pytest.raises(ZeroDivisionError):
+            run()
+    return stored
 
 
 def rgb(path: Path) -> list[NDArray[np.uint8]]:

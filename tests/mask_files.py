@@ -11,6 +11,7 @@ import av
 import numpy as np
 
 from cleanplate.base.types import VideoInfo
+from cleanplate.mask.stored import StoredMasks
 
 
 def video_info(width_px: int = 64, height_px: int = 48, time_base: Fraction = Fraction(1, 25)) -> VideoInfo:
@@ -30,6 +31,13 @@ def video_info(width_px: int = 64, height_px: int = 48, time_base: Fraction = Fr
 def constant(count: int, ticks: int = 1, start: int = 0) -> list[tuple[int, int]]:
     """(pts, duration) of so many frames at a constant rate."""
     return [(start + ticks * n, ticks) for n in range(count)]
+
+
+def labels_of(folder: Path) -> np.ndarray:
+    """(T, H, W), of masks whose clock counts milliseconds and whose frames are 40 of them apart."""
+    stored = StoredMasks(folder)
+    assert stored.time_base == Fraction(1, 1000)
+    return np.stack([stored.labels(40 * n) for n in range(stored.frame_count)])
 
 
 _COLOR_TYPES = {"gray": 0, "rgb": 2, "palette": 3, "gray-alpha": 4, "rgba": 6}

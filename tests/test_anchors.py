@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import pairwise
 
 import cv2
@@ -12,11 +13,13 @@ import pytest
 from cleanplate.base.measure import warping_error
 from cleanplate.base.types import Clip, Painting
 from cleanplate.bench.synth import Scene, render
+from cleanplate.paint.anchors import Anchor, _turn
 from cleanplate.paint.engine import make_engine
-from cleanplate.paint.paths import carry
+from cleanplate.paint.memory import PairMemory
+from cleanplate.paint.paths import Way, carry, steady_light
 from cleanplate.paint.presets import PRESETS
 from cleanplate.paint.trace import FLOW, FLOW_STEP_PX, GRID_PX, Tracks
-from cleanplate.paint.tracks import PairMemory, find_tracks
+from cleanplate.paint.tracks import find_tracks
 
 FRAMES = 14
 
@@ -130,5 +133,81 @@ def test_trust_is_lost_where_the_way_stretches_and_little_by_little():
     trusts = [way.trust.mean() for way in carry(stretching(0.08), 0, FLOW, 1, 11)]
     assert trusts[:5] == [1] * 5  # 1.08^4 is 1.36
     assert all(0 <= one - two < 0.11 for one, two in pairwise(trusts))
-    assert trusts[11] < 0.8  # 1.08^11 is 2.3, more than twice as wide as high
+    assert trusts[11] < 0.9  # 1.08^11 is 2.3, more than twice as wide as high
+    spoilt = [way.trust.min() for way in carry(stretching(0.3), 0, FLOW, 1, 11)]
+    assert spoilt[9] == 0  # quicker: what is torn apart would be seen as streaks
     assert min(way.trust.min() for way in carry(stretching(0.0), 0, FLOW, 1, 11)) == 1
+
+
+def moving(onward_px: float, back_px: float, frames: int = 6) -> Tracks:
+    """Motion to the right by so much in each frame, and back by so much, where the two need not agree."""
+    still = stretching(0, frames)
+    pair = np.zeros((2, 24, 40, 2))
+    pair[0, ..., 0], pair[1, ..., 0] = onward_px, -back_px
+    flows = np.tile(np.rint(pair / FLOW_STEP_PX).astype(np.int16).ravel(), frames - 1)[None]
+    return replace(still, flows=flows)
+
+
+@pytest.mark.parametrize(("onward_px", "back_px", "wanted_px"), [(1.0, 1.25, 1.25), (1.0, 1.0, 1.0), (0.0, 3.0, 0.0)])
+def test_both_ways_in_time_follow_one_motion_unless_the_two_part(onward_px, back_px, wanted_px):
+    for way in carry(moving(onward_px, back_px), 5, FLOW, 0, 0):
+        assert np.abs(way.shift[..., 0] - wanted_px * (5 - way.t)).max() < 0.02
+
+
+def lit(lights: np.ndarray, tracks: Tracks) -> list[Way]:
+    """The ways from the first frame, each with the light of its own, one number a frame."""
+    ways = list(carry(tracks, 0, FLOW, 1, len(lights) - 1))
+    for way, light in zip(ways, lights, strict=True):
+        way.light[...] = light
+    return ways
+
+
+def test_light_is_steadied_along_the_motion_and_still_drifts():
+    frames = 40
+    tracks = moving(1.0, 1.0, frames)
+    noise = np.random.default_rng(2).normal(0, 5, frames)
+    for drift, is_noisy in ((0.0, True), (0.5, False)):
+        own = drift * np.arange(frames) + is_noisy * noise
+        ways = lit(own, tracks)
+        steady_light(tracks, FLOW, 1, ways)
+        told = np.array([way.light.mean() for way in ways])
+        assert np.abs(told - drift * np.arange(frames))[10:30].max() < (4 if is_noisy else 0.2)  # levels
+        if is_noisy:
+            assert np.abs(np.diff(told)).mean() < 0.2 * np.abs(np.diff(own)).mean()
+
+
+def test_light_does_not_pass_over_frames_that_lack_nothing():
+    tracks = moving(1.0, 1.0, 20)
+    ways = lit(np.where(np.arange(20) < 10, 0.0, 40.0), tracks)
+    apart = [*ways[:8], *ways[12:]]
+    steady_light(tracks, FLOW, 1, apart)
+    assert max(way.light.max() for way in apart[:8]) == 0
+    assert min(way.light.min() for way in apart[8:]) == pytest.approx(40)
+
+
+def test_light_stays_where_it_is_in_the_world():
+    frames = 24
+    tracks = moving(1.0, 1.0, frames)
+    ways = lit(np.zeros(frames), tracks)
+    for way in ways:  # a spot that moves with the picture: 1 px a frame
+        columns = GRID_PX * (way.x0 + np.arange(way.trust.shape[1]))
+        way.light[...] = 20 * np.exp(-((columns - 8 - way.t) ** 2) / 50)[None, :, None]
+    before = [way.light.copy() for way in ways]
+    steady_light(tracks, FLOW, 1, ways)
+    for way, own in list(zip(ways, before, strict=True))[6:18]:
+        assert np.abs(way.light - own)[:, 2:-2].max() < 3.0  # of 20
+
+
+def test_anchors_give_way_to_each_other_halfway():
+    anchors = [Anchor(t=t, image=np.zeros((2, 2, 3), np.uint8)) for t in (10, 40, 100)]
+    left, parts = 1.0, {}
+    for t in range(130):
+        taken, left = [], 1.0
+        for n in range(3):
+            taken.append(left * _turn(t, anchors[n:]))
+            left -= taken[-1]
+        parts[t] = taken
+        assert left == pytest.approx(0)
+    assert [int(np.argmax(parts[t])) for t in (0, 10, 20, 30, 60, 80, 129)] == [0, 0, 0, 1, 1, 2, 2]
+    assert parts[25][0] == pytest.approx(0.5, abs=0.01)
+    assert parts[40][2] < 1e-6  # so a piece that is not shown that anchor paints the same

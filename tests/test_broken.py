@@ -478,7 +478,10 @@ def test_a_time_that_leaps_and_falls_back_leaves_the_frame_before_its_length(tmp
     with open_video(source) as video:
         right = [(frame.pts, frame.duration) for frame in video]
         said = type(video)._time_said
-        leap = lambda self, picture: said(self, picture) + (10**9 if said(self, picture) == right[5][0] else 0)  # noqa: E731
+
+        def leap(self, picture):
+            return said(self, picture) + (10**9 if said(self, picture) == right[5][0] else 0)
+
         monkeypatch.setattr(type(video), "_time_said", leap)
         found = [(frame.pts, frame.duration) for frame in video]
         assert len(found) == 12

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from cleanplate.base.errors import MediaError
+from cleanplate.decode.images import read_image
 from cleanplate.decode.reader import open_video
 from cleanplate.decode.whole import picture_size
 
@@ -66,6 +67,8 @@ def test_opencv_alone_would_take_half_a_jpeg(tmp_path):
     path.write_bytes(data[: len(data) // 2])
     assert cv2.imread(str(path)) is not None
     assert picture_size(path) is None
+    with pytest.raises(MediaError, match="is cut short"):
+        read_image(path)
 
 
 def test_a_flipped_bit_in_a_png_is_noticed(tmp_path):
@@ -137,6 +140,8 @@ def test_a_size_is_bounded_before_anything_is_allocated(tmp_path, kind, monkeypa
     monkeypatch.setattr(cv2, "imdecode", lambda *_: pytest.fail("it was decoded"))
     with pytest.raises(MediaError, match="60000x60000, more than the 128 million pixels"):
         open_video(tmp_path)
+    with pytest.raises(MediaError, match="60000x60000, more than the 128 million pixels"):
+        read_image(tmp_path / f"a.{kind}")
 
 
 @pytest.mark.parametrize("data", [b"", b"\x89PNG", b"BM", b"\xff\xd8\xff", b"RIFF\0\0\0\0WEBP", b"II*\0", bytes(5000)])

@@ -202,76 +202,6 @@ def test_the_same_command_writes_the_same_bytes(source: Path, mask: Path, tmp_pa
     assert outputs[0].read_bytes() == outputs[1].read_bytes()
 
 
-def test_one_two_and_four_workers_write_the_same_bytes(tmp_path: Path):
-    scene = render("pan", width_px=128, height_px=96, frames=60)
-    there_and_back = [*range(60), *range(58, 0, -1)]
-    pictures = (scene.images[there_and_back[n % 118]] for n in range(150))
-    write_clip(tmp_path / "in.mkv", pictures, codec="ffv1", crf=None)
-    found = {}
-    for workers in (1, 2, 4):
-        output = tmp_path / f"{workers}.mkv"
-        report = cleanplate.remove(
-            tmp_path / "in.mkv", box=["40,20,60,50@0-3.2", "80,40,100,60@4-"], output=output, workers=workers
-        )
-        assert report.grid.workers == workers
-        assert report.pieces == 3
-        found[workers] = output.read_bytes()
-    assert found[1] == found[2] == found[4]
-
-
-def test_a_piece_is_painted_while_the_one_before_is_encoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    from cleanplate.paint.opencv import Telea
-    from cleanplate.save.writer import VideoWriter
-
-    scene = render("logo-still", width_px=128, height_px=96, frames=40)
-    write_clip(tmp_path / "in.mkv", scene.images, codec="ffv1", crf=None)
-    second = threading.Event()
-    painted, fill, write = [], Telea.fill, VideoWriter.write
-    was_painting = []
-
-    def telling_fill(self: Telea, clip):
-        painted.append(clip.start)
-        if len(painted) == 2:
-            second.set()
-        return fill(self, clip)
-
-    def waiting_write(self: VideoWriter, frame: Frame) -> None:
-        if frame.index == 20:  # of the first piece, which has 32
-            was_painting.append(second.wait(20))
-        write(self, frame)
-
-    monkeypatch.setattr(Telea, "fill", telling_fill)
-    monkeypatch.setattr(VideoWriter, "write", waiting_write)
-    cleanplate.remove(tmp_path / "in.mkv", box="40,20,60,50", output=tmp_path / "out.mkv", engine="opencv-telea")
-    assert was_painting == [True]
-
-
-def test_only_what_is_near_a_hole_is_converted(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Neither frames without a hole nor what is far from it is ever turned into RGB, nor back."""
-    import cleanplate.base.color
-    import cleanplate.paste
-
-    converted: list[tuple[int, int]] = []
-
-    def counting(convert, where: int):
-        def count(picture, *more):
-            box = (picture, *more)[where]
-            converted.append((box[2] - box[0], box[3] - box[1]))
-            return convert(picture, *more)
-
-        return count
-
-    to_rgb, from_rgb = cleanplate.base.color.to_rgb, cleanplate.base.color.from_rgb
-    monkeypatch.setattr(cleanplate.base.color, "to_rgb", counting(to_rgb, 1))
-    monkeypatch.setattr(cleanplate.paste, "to_rgb", counting(to_rgb, 1))
-    monkeypatch.setattr(cleanplate.paste, "from_rgb", counting(from_rgb, 1))
-    cleanplate.remove(source, box="20,20,30,30@0.2-0.4", output=tmp_path / "out.mkv", engine="opencv-telea")
-    # 5 frames with a hole: what the engine is shown, and what paste sees, there and back twice
-    assert len([size for size in converted if size != (1, 1)]) == 5 * 4
-    assert max(width for width, _ in converted) < 192 / 1.5
-    assert sum(size == (1, 1) for size in converted) <= 1
-
-
 def test_the_two_passes_give_what_remove_gives(source: Path, mask: Path, tmp_path: Path):
     whole, parted = tmp_path / "whole.mkv", tmp_path / "parted.mkv"
     cleanplate.remove(source, mask=mask, output=whole, engine="opencv-telea")
@@ -279,22 +209,6 @@ def test_the_two_passes_give_what_remove_gives(source: Path, mask: Path, tmp_pat
     assert (summary.frame_count, summary.holed_frames, warnings) == (24, 24, [])
     cleanplate.run(cleanplate.Job(video=source, masks=tmp_path / "masks", output=parted, engine="opencv-telea"))
     assert whole.read_bytes() == parted.read_bytes()
-
-
-def test_cuts_are_respected(tmp_path: Path):
-    """Three shots of three places: what is painted comes from the shot it belongs to."""
-    scene = render("cut", width_px=192, height_px=112, frames=36)
-    write_clip(tmp_path / "in.mkv", scene.images, codec="ffv1", crf=None)
-    (tmp_path / "masks").mkdir()
-    for n, hole in enumerate(scene.holes):
-        cv2.imwrite(str(tmp_path / "masks" / f"{n}.png"), hole.astype(np.uint8) * 255)
-    report = cleanplate.remove(tmp_path / "in.mkv", mask=tmp_path / "masks", output=tmp_path / "out.mkv")
-    assert report.shots == 3
-    scores = {}
-    for engine in ENGINES:
-        painting = cleanplate.fill(scene.images, scene.holes, engine=engine)
-        scores[engine] = hole_psnr(painting.images, scene.plate, scene.holes, data_range=255)
-    assert scores["flowfill"] > scores["opencv-telea"] + 3  # dB
 
 
 def test_a_folder_of_images_becomes_a_folder_of_pngs(scene: Scene, mask: Path, tmp_path: Path):
@@ -310,21 +224,6 @@ def test_a_folder_of_images_becomes_a_folder_of_pngs(scene: Scene, mask: Path, t
     for n in range(12):
         result = cv2.imread(str(tmp_path / "cleaned" / f"shot_{n + 1}.png"))[..., ::-1]
         assert np.array_equal(result[outside], scene.images[n][outside])
-
-
-def test_ten_bits_stay_ten_bits(tmp_path: Path):
-    scene = render("logo-pan", width_px=160, height_px=96, frames=12, bit_depth=16)
-    write_clip(tmp_path / "in.mkv", scene.images, codec="ffv1", crf=None, pixel_format="yuv420p10le")
-    x0, y0, x1, y1 = (110, 8, 140, 30)
-    report = cleanplate.remove(
-        tmp_path / "in.mkv", box=(x0, y0, x1, y1), output=tmp_path / "out.mkv", lossless=True, verify=True
-    )
-    assert (report.untouched, report.verified) == ("identical", "12 frames decode, all samples identical")
-    with av.open(str(tmp_path / "out.mkv")) as container:
-        assert container.streams.video[0].format.name == "yuv420p10le"
-        (plane, *_) = next(container.decode(video=0)).planes
-    painted = np.frombuffer(plane, np.uint16).reshape(plane.height, -1)[y0:y1, x0:x1]
-    assert (painted % 4 != 0).mean() > 0.5  # more than 8-bit levels
 
 
 def test_a_rotated_video_takes_its_mask_as_displayed(tmp_path: Path):
@@ -407,18 +306,6 @@ def test_the_output_may_not_be_a_mask(source: Path, mask: Path, tmp_path: Path):
     with pytest.raises(cleanplate.UsageError, match="over the input"):
         cleanplate.remove(source, mask=[mask, moving], output=moving)
     assert moving.read_bytes() == source.read_bytes()
-
-
-def test_far_corners_cost_no_more_than_their_holes(tmp_path: Path):
-    """Two small holes in opposite corners: planned, and painted, as two small crops."""
-    scene = render("pan", width_px=960, height_px=540, frames=10)
-    write_clip(tmp_path / "in.mp4", scene.images)
-    report = cleanplate.remove(
-        tmp_path / "in.mp4", box=[(10, 10, 40, 40), (900, 480, 940, 520)], output=tmp_path / "out.mp4"
-    )
-    one = cleanplate.remove(tmp_path / "in.mp4", box=(10, 10, 40, 40), output=tmp_path / "one.mp4")
-    assert report.grid.memory_bytes < 1.1 * one.grid.memory_bytes
-    assert report.removed == ["10,10,40,40", "900,480,940,520"]
 
 
 def test_what_compiles_is_told_before_painting(source: Path, mask: Path, tmp_path: Path):

@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
+pytest.importorskip("torch", reason="torch is not installed (extra 'neural')")
+
 from cleanplate.apps.cli.main import main
+from cleanplate.base.device import choose_device
 from cleanplate.base.types import Prompt
+from cleanplate.bench.parity.drawn import store
 from cleanplate.bench.synth import render
 from cleanplate.bench.synth_video import write_clip
 from cleanplate.decode.reader import open_video
@@ -52,6 +57,37 @@ def test_click_segment_track_and_paint(
     report = json.loads((tmp_path / "out.mkv.json").read_text())
     assert report["untouched"] == "identical"
     assert report["frames_with_holes"] > 1
+    (chosen,) = stored.notes
+    assert f"for the masks {chosen}" in report["assumptions"]
+    assert chosen == choose_device("auto")[1]
+
+
+def test_a_click_and_three_networks_in_one_command(
+    video: Path, tiny_weights: Path, tiny_hub: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    store(tiny_weights, "e2fgvi-hq")
+    marks = ("--click", "100,60@0.12", "--segmenter", "sam", "--tracker", "deaot", "--candidate", 2)
+    engine = ("--engine", "e2fgvi-hq", "--set", "largest_mpx=0.02")
+    assert run("remove", video, *marks, *engine, "-o", tmp_path / "out.mkv", "--lossless") == 0
+    report = json.loads((tmp_path / "out.mkv.json").read_text())
+    assert report["job"]["engine"] == "e2fgvi-hq"
+    assert report["untouched"] == "identical"
+    (told,) = report["tracks"]
+    assert told["tracker"] == "deaot"
+    assert told["confidence"][3] == 1
+    # The two passes by themselves give the same, and paint nothing but what the masks say.
+    assert run("mask", video, *marks, "-o", tmp_path / "masks") == 0
+    filled = tmp_path / "filled.mkv"
+    assert run("fill", video, "--masks", tmp_path / "masks", *engine, "--lossless", "-o", filled) == 0
+    stored = StoredMasks(tmp_path / "masks")
+    with open_video(video) as old, open_video(tmp_path / "out.mkv") as new, open_video(filled) as apart:
+        for before, after, same in zip(old, new, apart, strict=True):
+            assert np.array_equal(after.image, same.image)
+            hole = stored.labels(before.pts) > 0
+            near = cv2.dilate(hole.astype(np.uint8), np.ones((15, 15), np.uint8)) > 0
+            changed = (after.image != before.image).any(-1)
+            assert not changed[~near].any()
+            assert not hole.any() or changed[hole].mean() > 0.5  # drawn weights paint something else
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed (extra 'neural')")
 
-from cleanplate.base.checkpoint import load_strictly, read_checkpoint  # noqa: E402 - torch may be missing
-from cleanplate.base.errors import FailedError  # noqa: E402
+from cleanplate.base.checkpoint import load_strictly, read_checkpoint
+from cleanplate.base.errors import FailedError
 
 
 class Small(torch.nn.Module):

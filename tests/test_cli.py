@@ -107,6 +107,16 @@ MISTAKES: dict[str, tuple[str, int, str]] = {
     "an unknown flag": ("remove in.mp4 BOX -o out.mp4 --magic", 2, "--magic"),
     "no output": ("remove in.mp4 BOX", 2, "--output"),
     "masks that are none": ("fill in.mp4 --masks folder -o out.mp4", 2, "cleanplate mask"),
+    "compiling what is no network": (
+        "remove in.mp4 BOX -o o.mp4 --compile",
+        2,
+        "engine 'flowfill' has no option 'compile'",
+    ),
+    "a sheet with a painted frame": (
+        "preview in.mp4 BOX -o sheet.png --reference mask.png@0",
+        2,
+        "preview paints a frame from those around it and cannot show --reference",
+    ),
     "a sheet that is no PNG": ("preview in.mp4 BOX -o sheet.jpg", 2, ".png"),
     "sizes that differ": ("compare mask.png turned.png -o side.mp4", 2, "compare videos of one size"),
     "nothing to compare": ("compare in.mp4 sound.m4a -o side.mp4", 1, "no video"),
@@ -195,6 +205,18 @@ def test_preview_and_compare(folder: Path, tmp_path: Path, capsys: pytest.Captur
     with av.open(str(side)) as container:
         assert (container.streams.video[0].width, container.streams.video[0].height) == (320, 96)
         assert sum(1 for _ in container.decode(video=0)) == 12
+
+
+def test_a_line_for_remove_is_taken_by_plan_and_preview_as_it_is(folder: Path, tmp_path: Path, capsys):
+    line = ["--box", "110,8,140,30", "--engine", "opencv-ns", "--set", "radius_px=3", "--grow", "3", "--feather", "1"]
+    line += ["--start", "0.1", "--lossless", "--codec", "ffv1", "--workers", "2", "--memory", "8G", "--verify"]
+    for command in ("plan", "preview", "remove"):
+        output = tmp_path / ("out.png" if command == "preview" else "out.mkv")
+        code, _, problem = call(capsys, command, str(folder / "in.mp4"), *line, "-o", str(output))
+        assert (code, problem) == (0, ""), command
+    job = json.loads((tmp_path / "out.mkv.json").read_text())["job"]
+    assert (job["engine"], job["options"], job["grow_px"], job["feather_px"]) == ("opencv-ns", {"radius_px": 3}, 3, 1)
+    assert (job["encode"]["codec"], job["workers"], job["memory_bytes"]) == ("ffv1", 2, 8 * 1024**3)
 
 
 def test_engines_and_doctor(capsys: pytest.CaptureFixture[str]):

@@ -11,8 +11,10 @@ import pytest
 from test_cli import call
 from test_track_flow import hidden_disc
 
+from cleanplate.apps.cli import screen
 from cleanplate.apps.cli.marks import grouped
 from cleanplate.base.errors import UsageError
+from cleanplate.base.tracks import Track
 from cleanplate.bench.synth_video import write_clip
 from cleanplate.mask.stored import StoredMasks
 
@@ -58,8 +60,20 @@ def test_the_screen_says_what_was_followed_and_what_was_lost(tmp_path: Path, cap
     code, out, err = call(capsys, "remove", *marks, "-o", str(tmp_path / "out.mkv"), "-e", "opencv-telea")
     assert code == 0
     assert "followed" in out
-    assert "'disc' in" in out
+    assert "'disc': in" in out
     code, out, _ = call(capsys, "mask", *marks, "-o", str(tmp_path / "m"), "--json")
     (track,) = json.loads(out)["tracks"]
     assert track["name"] == "disc"
     assert len(track["confidence"]) == len(images)
+
+
+def test_of_many_objects_the_screen_tells_of_those_that_are_seen_for_longest():
+    tracks = [
+        Track(object_id=n, name="", tracker="motion", marked=(), confidence=(0.5,) * n + (None,) * (20 - n), lost=())
+        for n in range(1, 21)
+    ]
+    lines = screen.lines_of(tracks)
+    assert len(lines) == 13
+    assert lines[0] == "object 9: in 9 frames, confidence 0.50"
+    assert lines[-1] == "and 8 more objects"
+    assert screen.lines_of(tracks[:12])[-1] == "object 12: in 12 frames, confidence 0.50"

@@ -12,8 +12,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from test_cli import call
 
-from cleanplate.apps.cli.main import main
 from cleanplate.bench.synth import Scene, render
 from cleanplate.bench.synth_video import write_clip
 
@@ -43,14 +43,6 @@ def folder(scene: Scene, tmp_path_factory: pytest.TempPathFactory) -> Path:
             cv2.imwrite(str(place / "data" / "clip" / kind / f"{n:03d}.png"), picture)
     cv2.imwrite(str(place / "black.png"), np.zeros((72, 96), np.uint8))
     return place
-
-
-def call(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
-    """Run the command line in this process. Returns exit code, standard output, standard error."""
-    with pytest.raises(SystemExit) as left:
-        main(words)
-    shown = capsys.readouterr()
-    return int(left.value.code or 0), shown.out, shown.err
 
 
 def test_score_prints_a_table_and_how_it_was_measured(folder: Path, capsys: pytest.CaptureFixture[str]):

@@ -10,16 +10,16 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed (extra 'neural')")
 
-from cleanplate.base.errors import FailedError, MissingWeightsError, UsageError  # noqa: E402 - torch may be missing
-from cleanplate.base.types import Prompt  # noqa: E402
-from cleanplate.base.weights import WEIGHTS  # noqa: E402
-from cleanplate.bench.parity.compare import bench_parity  # noqa: E402
-from cleanplate.mask import track_deaot  # noqa: E402
-from cleanplate.mask.nets import propagation  # noqa: E402
-from cleanplate.mask.nets.deaot import DEVIATION, MEAN, DeAot, Sizes, resized  # noqa: E402
-from cleanplate.mask.nets.deaot_loop import Ten, labels_of_ten, merged  # noqa: E402
-from cleanplate.mask.nets.propagation import Memory, ShortTermAttention, attend  # noqa: E402
-from cleanplate.mask.tracker import make_tracker, track  # noqa: E402
+from cleanplate.base.errors import FailedError, MissingWeightsError, UsageError
+from cleanplate.base.types import Prompt
+from cleanplate.base.weights import WEIGHTS
+from cleanplate.bench.parity.compare import bench_parity
+from cleanplate.mask import track_deaot
+from cleanplate.mask.nets import propagation
+from cleanplate.mask.nets.deaot import DEVIATION, MEAN, DeAot, Sizes, resized
+from cleanplate.mask.nets.deaot_loop import Ten, labels_of_ten, merged
+from cleanplate.mask.nets.propagation import Memory, ShortTermAttention, attend
+from cleanplate.mask.tracker import make_tracker, track
 
 TINY = Sizes(stem=4, blocks=(1, 1, 1), d=16)
 HEIGHT, WIDTH = 49, 65

@@ -9,15 +9,14 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed (extra 'neural')")
 
-from drawn_weights import drawn, store  # noqa: E402 - torch may be missing
-
-from cleanplate.base.device import choose_device  # noqa: E402
-from cleanplate.base.errors import FailedError, MissingWeightsError, UsageError  # noqa: E402
-from cleanplate.base.types import Clip, Reference  # noqa: E402
-from cleanplate.paint import e2fgvi, neural  # noqa: E402
-from cleanplate.paint.engine import make_engine  # noqa: E402
-from cleanplate.paint.nets.e2fgvi_hq import E2fgviHq  # noqa: E402
-from cleanplate.paint.windows import in_pieces  # noqa: E402
+from cleanplate.base.device import choose_device, device_name
+from cleanplate.base.errors import FailedError, MissingWeightsError, UsageError
+from cleanplate.base.types import Clip, Reference
+from cleanplate.bench.parity.drawn import drawn, store
+from cleanplate.paint import e2fgvi, neural
+from cleanplate.paint.engine import make_engine
+from cleanplate.paint.nets.e2fgvi_hq import E2fgviHq
+from cleanplate.paint.windows import in_pieces
 
 HEIGHT, WIDTH = 50, 100  # filled up to 60 x 108
 
@@ -205,3 +204,6 @@ def test_devices(monkeypatch):
     assert choose_device("auto") == ("cuda:0", "the device is cuda:0 (a card), the first of 2 CUDA devices")
     assert choose_device("cuda:1") == ("cuda:1", None)
     assert choose_device("cpu") == ("cpu", None)
+    assert [device_name(asked) for asked in ("auto", "cuda", "cuda:1", "cpu")] == [
+        "cuda:0 (a card)", "cuda:0 (a card)", "cuda:1 (a card)", "cpu"
+    ]  # fmt: skip

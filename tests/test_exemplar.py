@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from cleanplate.base.measure import psnr
+from cleanplate.base.types import Clip
 from cleanplate.paint.exemplar import exemplar
+from cleanplate.paint.inventor import make_inventor
 from cleanplate.paint.smooth import put, smooth
 
 SIZE = (120, 160)
@@ -128,3 +130,38 @@ def test_without_a_known_patch_it_is_smooth():
 def test_no_hole_no_change():
     picture = leaves(1.5)
     assert (exemplar(picture, np.zeros(SIZE, bool)) == picture).all()
+
+
+def invented(picture: np.ndarray, hole: np.ndarray) -> np.ndarray:
+    """As an anchor is painted, where the smooth fill is a hint."""
+    shown = smoothly(picture, hole)
+    inventor = make_inventor("exemplar")
+    assert inventor is not None
+    return inventor.paint(Clip(images=shown[None], holes=hole[None], core=(0, 1)))
+
+
+def steps(picture: np.ndarray, where: np.ndarray) -> float:
+    """Mean step from sample to sample."""
+    gray = picture.astype(np.float64).mean(-1)
+    return float(np.abs(np.diff(gray, axis=1))[where[:, 1:] & where[:, :-1]].mean())
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_an_anchor_trades_the_finest_detail_for_coarser(dtype):
+    """Half a sample away it is nearly the same, though there is nearly as much of it."""
+    picture = leaves(1.2).astype(dtype) * (257 if dtype == np.uint16 else 1)
+    hole = disc()
+    made, copied = invented(picture, hole), exemplar(smoothly(picture, hole), hole, is_tinted=True)
+    assert np.array_equal(made[~hole], picture[~hole])
+    assert 0.7 < steps(made, hole) / steps(copied, hole) < 1
+    softened = []
+    for image in (made, copied):
+        between = (image[:, 1:].astype(np.float64) + image[:, :-1]) / 2  # as a picture half a sample away shows it
+        softened.append(steps(between, hole[:, 1:] & hole[:, :-1]) / steps(image, hole))
+    assert softened[0] > softened[1] + 0.01
+
+
+def test_an_anchor_in_a_plain_picture_stays_plain():
+    picture = colours(np.full(SIZE, 0.5), noise=1.0)
+    hole = disc()
+    assert steps(invented(picture, hole), hole) < steps(picture, ~hole)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from mask_files import labels_of
 
 from cleanplate.apps.cli.main import main
 from cleanplate.bench.metrics.regions import jaccard
@@ -129,7 +130,10 @@ def test_the_command_line_finds_motion_and_refuses_what_nothing_finds(tmp_path, 
         main(["mask", str(tmp_path / "in.mkv"), "--find", "motion", "-q", "-o", str(tmp_path / "masks")])
     assert not left.value.code
     masks = StoredMasks(tmp_path / "masks")
-    labels = np.stack([masks.labels(40 * t) for t in range(16)])
+    (track,) = masks.tracks
+    assert (track.object_id, track.tracker, track.lost) == (masks.objects[0], "motion", ())
+    assert all(share is not None and share > 0.5 for share in track.confidence)
+    labels = labels_of(tmp_path / "masks")
     assert (
         np.mean([jaccard(a > 0, b > 0) for a, b in zip(labels, scene.labels, strict=True)]) > 0.8
     )  # the first as well

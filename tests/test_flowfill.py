@@ -130,7 +130,7 @@ def test_colours_meet_the_border_when_the_exposure_drifts():
 def test_the_filter_in_time_calms_what_is_noisy():
     shot = scene("noise")
     holes = box_hole(shot.plate) & shot.reveal(box_hole(shot.plate))
-    raw, calm = (fill(shot.plate, holes, steady=share) for share in (0.0, 0.6))
+    raw, calm = (fill(shot.plate, holes, steady=share, grain="no") for share in (0.0, 0.6))
     assert score(calm, shot.plate, holes) > score(raw, shot.plate, holes) + 0.2
     assert flicker(calm, shot, holes) < 0.8 * flicker(raw, shot, holes)
 

@@ -11,9 +11,10 @@ import pytest
 from cleanplate.bench.synth import Scene, render
 from cleanplate.motion.complete import KNOWN, harmonic, lean
 from cleanplate.motion.rim import rim_flow
+from cleanplate.paint.memory import PairMemory
 from cleanplate.paint.presets import PRESETS
 from cleanplate.paint.trace import CARRIED, FLOW, FLOW_STEP_PX, Tracks
-from cleanplate.paint.tracks import PairMemory, find_tracks
+from cleanplate.paint.tracks import find_tracks
 
 
 @pytest.fixture(scope="module")

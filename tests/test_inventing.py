@@ -7,14 +7,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from far_shot import Shot, rgb
+from far_shot import Shot, break_off, rgb
 
 import cleanplate
 from cleanplate.bench.synth import Film
-from cleanplate.journal.folder import JobFolder
 from cleanplate.motion.keys import key_frames
 from cleanplate.motion.survey import Surveyor
-from cleanplate.paint.flowfill import FlowFill
 
 FRAMES = 150
 
@@ -58,24 +56,8 @@ def test_the_number_of_workers_changes_no_byte(still: Shot, once, tmp_path: Path
 
 
 def test_a_job_that_goes_on_invents_nothing_anew(still: Shot, once, tmp_path: Path, monkeypatch):
-    fill, store, painted, stored = FlowFill.fill, JobFolder.store, [], []
-
-    def fails_late(engine, clip):
-        painted.append(clip.start)
-        if len(painted) > 4 and clip.box_xyxy is not None:
-            raise ZeroDivisionError
-        return fill(engine, clip)
-
-    def watched(folder, name, content):
-        stored.append(name)
-        store(folder, name, content)
-
-    monkeypatch.setattr(JobFolder, "store", watched)
-    monkeypatch.setattr(FlowFill, "fill", fails_late)
-    with pytest.raises(ZeroDivisionError):
-        still.remove(tmp_path / "out.mkv", invent="exemplar")
+    stored = break_off(lambda: still.remove(tmp_path / "out.mkv", invent="exemplar"), 4, monkeypatch)
     assert any(name.startswith("painted-") for name in stored)
-    monkeypatch.setattr(FlowFill, "fill", fill)
     stored.clear()
     assert still.remove(tmp_path / "out.mkv", invent="exemplar").pieces_taken_over > 0
     assert stored == []

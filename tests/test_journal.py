@@ -8,6 +8,7 @@ import shutil
 import signal
 import threading
 import time
+from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -164,6 +165,10 @@ def test_a_damaged_entry_is_painted_again(how: str, place: Path, broken: Path, p
     assert broken.read_bytes() == (place / "alone.mkv").read_bytes()
 
 
+def without_torch(name: str) -> str:
+    return version("no-such-library" if name == "torch" else name)
+
+
 def changed(what: str, place: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> dict:
     """The arguments of a run in which one thing is different."""
     if what == "the input":
@@ -180,6 +185,10 @@ def changed(what: str, place: Path, elsewhere: Path, monkeypatch: pytest.MonkeyP
     if what == "version":
         monkeypatch.setattr(cleanplate.journal.facts, "version", lambda name: "0.0.1")
         return {}
+    if what == "torch (was":
+        pytest.importorskip("torch", reason="torch is not installed (extra 'neural')")
+        monkeypatch.setattr(cleanplate.journal.facts, "version", without_torch)
+        return {}
     return {
         "--grow": {"grow_px": 5},
         "--engine": {"engine": "opencv-ns"},
@@ -190,7 +199,8 @@ def changed(what: str, place: Path, elsewhere: Path, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize(
-    "what", ["the input", "mask", "version", "--grow", "--engine", "--set radius_px", "--lossless", "--memory"]
+    "what",
+    ["the input", "mask", "version", "torch (was", "--grow", "--engine", "--set radius_px", "--lossless", "--memory"],
 )
 def test_what_changed_is_named_and_nothing_is_lost(
     what: str, place: Path, broken: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory

@@ -27,10 +27,9 @@ LIBRARIES = {
         "paint/e2fgvi",
         "paint/neural",
         "paint/propainter",
-        "paint/running",
         "mask/track_deaot",
-        "mask/precision",
-        "mask/sam",
+        "mask/find_words",
+        "mask/pretrained",
         "mask/segment_sam",
         "mask/track_sam2",
     },
@@ -39,6 +38,11 @@ LIBRARIES = {
     "matplotlib": {"bench"},
     "psutil": {"bench"},
     "gradio": {"apps/ui"},
+    "fastapi": {"apps/rest", "apps/server", "apps/ui"},
+    "starlette": {"apps/rest", "apps/server", "apps/ui"},
+    "pydantic": {"apps/rest", "apps/ui"},
+    "uvicorn": {"apps/server"},
+    "python_multipart": {"apps/rest"},
     "ray": {"apps/cluster"},
     "typer": {"apps/cli"},
     "click": {"apps/cli"},
@@ -57,7 +61,7 @@ def allowed_rooms(name: str) -> set[str]:
         return {"base"}
     if name in STAGES:
         return {"base", name} | {to for who, to in ARROWS if who == name}
-    loop = STAGES | {"base", "crops", "pieces", "forecast", "journal", "surveying", "painted", "references"}
+    loop = STAGES | {"base", "crops", "pieces", "forecast", "journal", "surveying", "painted", "fetched", "references"}
     loop |= {"inventing", "filling"}
     tables = loop | {"chain"}
     return {
@@ -67,7 +71,8 @@ def allowed_rooms(name: str) -> set[str]:
         "journal": {"base", "motion", "pieces", "journal"},
         "surveying": STAGES | {"base"},
         "painted": STAGES | {"base"},
-        "references": STAGES | {"base", "pieces", "journal", "surveying", "painted"},
+        "fetched": STAGES | {"base", "journal"},
+        "references": STAGES | {"base", "fetched", "pieces", "journal", "surveying", "painted"},
         "inventing": STAGES | {"base", "pieces", "surveying", "references"},
         "filling": STAGES | {"base", "pieces", "journal", "references"},
         "chain": loop,
@@ -178,6 +183,44 @@ def test_all_public_names_exist():
     assert sorted(cleanplate.__all__) == sorted(cleanplate._WHERE)
     for name in cleanplate.__all__:
         assert getattr(cleanplate, name) is not None
+
+
+def test_only_compiled_kernels_go_without_types():
+    """The checkers let functions without types be where kernels are, and cannot tell those from their neighbours."""
+    bare = []
+    for path in (one for one in FILES if room(one) in ("motion", "paint")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.FunctionDef) or any("njit" in ast.unparse(one) for one in node.decorator_list):
+                continue
+            given = node.args
+            named = [*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg]
+            untyped = [one.arg for one in named if one is not None and one.annotation is None]
+            if node.returns is None or set(untyped) - {"self", "cls"}:
+                bare.append(f"{path.name}:{node.lineno} {node.name}")
+    assert not bare
+
+
+def test_kernels_are_part_of_those_that_call_them():
+    """Else each caller brings a copy, and which one runs depends on what was compiled or loaded first."""
+    kernels, imported = {}, {}
+    for path in FILES:
+        name = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.FunctionDef) and any("njit" in ast.unparse(one) for one in node.decorator_list):
+                kernels[name, node.name] = node
+            elif isinstance(node, ast.ImportFrom):
+                imported |= {(name, alias.asname or alias.name): (node.module, alias.name) for alias in node.names}
+    called = set()
+    for (module, name), node in kernels.items():
+        names = {one.func.id for one in ast.walk(node) if isinstance(one, ast.Call) and isinstance(one.func, ast.Name)}
+        called |= {imported.get((module, one), (module, one)) for one in names - {name}}
+    apart = [
+        f"{module}.{name}"
+        for (module, name), node in kernels.items()
+        if (module, name) in called and not any("inline" in ast.unparse(one) for one in node.decorator_list)
+    ]
+    assert called & set(kernels)
+    assert not apart
 
 
 def test_files_stay_small():

@@ -14,15 +14,15 @@ from scipy.ndimage import gaussian_filter
 
 torch = pytest.importorskip("torch", reason="torch is not installed (extra 'neural')")
 
-from cleanplate.base import weights as weights_module  # noqa: E402 - torch may be missing
-from cleanplate.base.errors import FailedError, MissingExtraError  # noqa: E402
-from cleanplate.base.weights import WEIGHTS, WeightSpec  # noqa: E402
-from cleanplate.bench.metrics import learned  # noqa: E402
-from cleanplate.bench.metrics.metric import Setup, make_metric  # noqa: E402
-from cleanplate.bench.nets.i3d import I3D, pad_same  # noqa: E402
-from cleanplate.bench.nets.lpips import Heads, Lpips, alexnet, vgg16  # noqa: E402
-from cleanplate.bench.score import score  # noqa: E402
-from cleanplate.bench.synth import Scene, render  # noqa: E402
+from cleanplate.base import weights as weights_module
+from cleanplate.base.errors import FailedError, MissingExtraError
+from cleanplate.base.weights import WEIGHTS, WeightSpec
+from cleanplate.bench.metrics import learned
+from cleanplate.bench.metrics.metric import Setup, make_metric
+from cleanplate.bench.nets.i3d import I3D, pad_same
+from cleanplate.bench.nets.lpips import Heads, Lpips, alexnet, vgg16
+from cleanplate.bench.score import score
+from cleanplate.bench.synth import Scene, render
 
 CLIP_METRICS = ["vfid", "fvd"]
 

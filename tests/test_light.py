@@ -58,11 +58,11 @@ def test_contrast_is_that_of_the_frame(pan, name):
 def test_light_is_found_as_it_was_set(pan, name):
     images, light = lit(pan.plate, name)
     with ThreadPoolExecutor(2) as pool:
-        found = find_light(images, box(images), range(FRAMES), {}, pool)
+        found = find_light(images, box(images), range(FRAMES), (), pool)
         scrambled = images.copy()
         scrambled[box(images)] = np.random.default_rng(0).integers(0, 256, (box(images).sum(), 3))
-        assert np.array_equal(found, find_light(scrambled, box(images), range(FRAMES), {}, pool))
-        deep = find_light(images.astype(np.uint16) * 257, box(images), range(FRAMES), {}, pool)
+        assert np.array_equal(found, find_light(scrambled, box(images), range(FRAMES), (), pool))
+        deep = find_light(images.astype(np.uint16) * 257, box(images), range(FRAMES), (), pool)
     assert np.abs(np.log(found / (light / light[0]))).max() < 0.05
     assert np.abs(np.log(deep / found)).max() < 0.02
 
@@ -71,11 +71,11 @@ def test_light_is_found_as_it_was_set(pan, name):
 def test_where_light_does_not_change_nothing_is_done(name):
     scene = render(name, frames=FRAMES, **SIZE)
     with ThreadPoolExecutor(2) as pool:
-        assert (find_light(scene.images, scene.holes, range(FRAMES), {}, pool) == 1).all()
+        assert (find_light(scene.images, scene.holes, range(FRAMES), (), pool) == 1).all()
 
 
 def test_black_and_hidden_frames_tell_no_light(pan):
     images, holes = pan.plate.copy(), box(pan.plate)
     images[5:8], holes[12:14] = 0, True
     with ThreadPoolExecutor(2) as pool:
-        assert (find_light(images, holes, range(FRAMES), {}, pool) == 1).all()
+        assert (find_light(images, holes, range(FRAMES), (), pool) == 1).all()

@@ -74,7 +74,10 @@ def test_preview_shows_frames_between(source, box, tmp_path):
 @pytest.mark.parametrize(
     ("limits", "message"),
     [
-        ({"start": "9"}, "no hole lies in the time span 9-, so there is nothing to do; change --start or --stop"),
+        (
+            {"start": "9"},
+            "no hole lies in the time span 9-, they lie between 0.00 and 1.20 s; change --start or --stop",
+        ),
         ({"start": "3", "stop": "2"}, "--start 3 does not lie before --stop 2"),
         ({"start": "soon"}, "'soon' in --start is not a time"),
         ({"stop": ""}, "'' in --stop is not a time"),

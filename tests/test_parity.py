@@ -12,11 +12,11 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed (extra 'neural')")
 
-from cleanplate.apps.cli.main import main  # noqa: E402 - torch may be missing
-from cleanplate.base.errors import FailedError, UsageError  # noqa: E402
-from cleanplate.bench.parity import table  # noqa: E402
-from cleanplate.bench.parity.compare import bench_parity  # noqa: E402
-from cleanplate.bench.parity.recipe import read  # noqa: E402
+from cleanplate.apps.cli.main import main
+from cleanplate.base.errors import FailedError, UsageError
+from cleanplate.bench.parity import table
+from cleanplate.bench.parity.compare import bench_parity
+from cleanplate.bench.parity.recipe import read
 
 KEYS = {
     "lin.weight": {"shape": [3, 4], "kind": "matrix"},

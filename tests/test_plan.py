@@ -133,6 +133,24 @@ def test_a_run_is_what_was_foretold(tmp_path: Path):
     assert report.pieces == expected.pieces == 2
 
 
+def test_a_network_is_reckoned_with(tmp_path: Path):
+    """As an inventor on top of the engine, as an engine by the size of the crop that it is asked to paint."""
+    write_clip(tmp_path / "in.mkv", render("pan", width_px=432, height_px=240, frames=4).images, codec="ffv1", crf=None)
+
+    def foretold(**words):
+        return plan(tmp_path / "in.mkv", box="80,40,300,160", memory_bytes=8 * GIB, **words)
+
+    plain, texture, network = (foretold(invent=name) for name in ("smooth", "exemplar", "e2fgvi-hq"))
+    assert plain.memory_bytes <= texture.memory_bytes < network.memory_bytes - GIB // 2
+    assert plain.seconds < texture.seconds < network.seconds - 5
+    pytest.importorskip("torch", reason="torch is not installed (extra 'neural')")
+    large = foretold(engine="e2fgvi-hq")
+    small = foretold(engine="e2fgvi-hq", options={"largest_mpx": 0.05})
+    assert large.grid.core == small.grid.core
+    assert large.memory_bytes - small.memory_bytes > 3000 * 0.04e6  # of 0.1 megapixels
+    assert large.seconds > small.seconds + 2
+
+
 def test_a_ceiling_that_cannot_be_kept_is_refused_with_one_that_can(tmp_path: Path):
     write_clip(tmp_path / "in.mkv", render("pan", width_px=128, height_px=96, frames=8).images, codec="ffv1", crf=None)
     words = {"box": "40,20,60,50", "engine": "opencv-telea"}

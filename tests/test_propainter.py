@@ -9,19 +9,22 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed (extra 'neural')")
 
-import cv2  # noqa: E402 - torch may be missing
-from drawn_weights import drawn  # noqa: E402
+import cv2
 
-from cleanplate.base.errors import FailedError, UsageError  # noqa: E402
-from cleanplate.base.types import Clip  # noqa: E402
-from cleanplate.motion.nets.flow_completion import RecurrentFlowCompletion  # noqa: E402
-from cleanplate.motion.nets.raft import Raft  # noqa: E402
-from cleanplate.paint import neural, propainter_published  # noqa: E402
-from cleanplate.paint.nets.dual_propagation import propagate_images  # noqa: E402
-from cleanplate.paint.nets.propainter import InpaintGenerator  # noqa: E402
-from cleanplate.paint.propainter import ProPainter, ProPainterOptions  # noqa: E402
-from cleanplate.paint.propainter_published import paint_published, references  # noqa: E402
-from cleanplate.paint.propainter_stages import Lengths, Networks, complete, pieces, propagate  # noqa: E402
+from cleanplate.base.errors import FailedError, UsageError
+from cleanplate.base.types import Clip
+from cleanplate.bench.parity.drawn import drawn
+from cleanplate.motion.nets import flow_completion
+from cleanplate.motion.nets.flow_completion import RecurrentFlowCompletion
+from cleanplate.motion.nets.raft import CorrelationPyramid, Raft
+from cleanplate.paint import neural, propainter_published
+from cleanplate.paint.nets import sparse_transformer
+from cleanplate.paint.nets.dual_propagation import propagate_images
+from cleanplate.paint.nets.layers import FusionFeedForward
+from cleanplate.paint.nets.propainter import InpaintGenerator
+from cleanplate.paint.propainter import ProPainter, ProPainterOptions
+from cleanplate.paint.propainter_published import paint_published, references
+from cleanplate.paint.propainter_stages import Lengths, Networks, complete, pieces, propagate
 
 
 @pytest.fixture(scope="module")
@@ -172,6 +175,74 @@ def test_half_precision_is_compared_with_float32(engine, networks, monkeypatch):
     monkeypatch.setattr(neural, "AGREEMENT", 1e-9)
     with pytest.raises(FailedError, match="give --set precision=fp32"):
         engine(precision="bf16").fill(shown)
+
+
+def test_the_published_loop_says_that_it_is_exact(engine):
+    shown = clip(count=2)
+    half = engine(procedure="published", precision="fp16")
+    assert np.array_equal(half.fill(shown).images, engine(procedure="published").fill(shown).images)
+    assert any("precision is fp32, not fp16" in note for note in half.notes)
+
+
+def scarce(work, asks_for_more):
+    """`work`, which runs out of memory where it is asked for more, and how often it did."""
+    failed = []
+
+    def tried(*given, **named):
+        if asks_for_more(*given, **named):
+            failed.append(True)
+            raise torch.OutOfMemoryError("none left")
+        return work(*given, **named)
+
+    return tried, failed
+
+
+@pytest.mark.parametrize(
+    ("shown", "where", "name", "asks_for_more"),
+    [
+        ({}, CorrelationPyramid, "_levels", lambda _, points: points.shape[1] > 64),
+        ({"count": 13}, flow_completion.Pseudo3d, "forward", lambda _, flows: flows.shape[1] > 10),
+        ({}, FusionFeedForward, "forward", lambda _, tokens, size: len(tokens) > 1),
+        ({"width": 340}, sparse_transformer, "_attention", lambda query, *_: query.ndim == 4 and query.shape[1] > 1),
+    ],
+    ids=["comparison of pictures", "completion of flow", "feed-forward layers", "attention"],
+)
+def test_where_memory_does_not_suffice_the_work_is_divided(engine, monkeypatch, shown, where, name, asks_for_more):
+    given = clip(**{"count": 3, **shown})
+    whole = engine().fill(given).images
+    tried, failed = scarce(getattr(where, name), asks_for_more)
+    monkeypatch.setattr(where, name, tried)
+    divided = engine().fill(given).images
+    assert failed
+    assert np.abs(divided.astype(int) - whole).max() <= 1
+
+
+def test_where_no_division_helps_it_is_said(engine, monkeypatch):
+    monkeypatch.setattr(Raft, "refine", scarce(Raft.refine, lambda *_: True)[0])
+    with pytest.raises(FailedError, match=r"a crop of 64x48 ran out of memory on cpu.*largest_mpx=0\.01"):
+        engine(largest_mpx=0.01).fill(clip(count=2))
+
+
+def test_motion_that_the_piece_before_has_found_is_not_found_again(engine, monkeypatch):
+    whole = clip(count=24)
+    refine, asked = Raft.refine, []
+
+    def counting(*given):
+        asked.append(True)
+        return refine(*given)
+
+    monkeypatch.setattr(Raft, "refine", counting)
+
+    def piece(first: int, stop: int, core: tuple[int, int]) -> Clip:
+        return Clip(images=whole.images[first:stop], holes=whole.holes[first:stop], start=first, core=core)
+
+    one, two = piece(0, 14, (0, 10)), piece(4, 24, (4, 16))
+    painter = engine()
+    painter.fill(one)
+    assert len(asked) == 2 * 13
+    found = painter.fill(two).images
+    assert len(asked) == 2 * 23  # each pair of the 24 frames once, both ways
+    assert np.array_equal(found, engine().fill(two).images)
 
 
 def test_deep_pictures_are_painted_deep(engine):

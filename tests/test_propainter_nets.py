@@ -6,12 +6,11 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed (extra 'neural')")
 
-from drawn_weights import drawn  # noqa: E402
-
-from cleanplate.motion.nets.flow_completion import RecurrentFlowCompletion  # noqa: E402 - torch may be missing
-from cleanplate.paint.nets.dual_propagation import propagate_images  # noqa: E402
-from cleanplate.paint.nets.propainter import InpaintGenerator  # noqa: E402
-from cleanplate.paint.nets.sparse_transformer import SparseWindowAttention  # noqa: E402
+from cleanplate.bench.parity.drawn import drawn
+from cleanplate.motion.nets.flow_completion import RecurrentFlowCompletion
+from cleanplate.paint.nets.dual_propagation import propagate_images
+from cleanplate.paint.nets.propainter import InpaintGenerator
+from cleanplate.paint.nets.sparse_transformer import SparseWindowAttention
 
 
 @pytest.fixture(autouse=True)
@@ -126,7 +125,8 @@ def test_what_frames_have_in_common_may_be_computed_once():
     whole = network(frames, masks, left, flows, -flows)
     assert whole.shape == (3, 3, 40, 72)
     features = torch.cat([network.encode(frames[t, None], masks[t, None], left[t, None]) for t in range(4)])
-    parts = network.generate(features, torch.cat([masks, left], 1)[:3], flows, -flows, (2, 0))
+    carried = network.carry(features, torch.cat([masks, left], 1)[:3], flows, -flows)
+    parts = network.decode(carried, network.transform(carried, masks[:3]), (2, 0))
     assert torch.allclose(whole[[2, 0]], parts, atol=1e-5)
     assert whole.std() > 0.01
 

@@ -7,18 +7,18 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed (extra 'neural')")
 
-from drawn_weights import drawn, store  # noqa: E402
-from test_track_bench import ours  # noqa: E402
+from test_track_bench import ours
 
-from cleanplate import remove  # noqa: E402 - torch may be missing
-from cleanplate.base.errors import FailedError, MissingWeightsError, UsageError  # noqa: E402
-from cleanplate.base.types import Clip, Prompt  # noqa: E402
-from cleanplate.bench.track.run import bench_track  # noqa: E402
-from cleanplate.mask.tracker import make_tracker, track  # noqa: E402
-from cleanplate.motion import raft  # noqa: E402
-from cleanplate.motion.estimator import make_estimator  # noqa: E402
-from cleanplate.motion.nets.raft import CorrelationPyramid, Raft, upsample_convex  # noqa: E402
-from cleanplate.paint.engine import make_engine  # noqa: E402
+from cleanplate import remove
+from cleanplate.base.errors import FailedError, MissingWeightsError, UsageError
+from cleanplate.base.types import Clip, Prompt
+from cleanplate.bench.parity.drawn import drawn, store
+from cleanplate.bench.track.run import bench_track
+from cleanplate.mask.tracker import make_tracker, track
+from cleanplate.motion import raft
+from cleanplate.motion.estimator import make_estimator
+from cleanplate.motion.nets.raft import CorrelationPyramid, Raft, upsample_convex
+from cleanplate.paint.engine import make_engine
 
 
 @pytest.fixture(scope="module")

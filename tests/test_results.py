@@ -119,7 +119,7 @@ def test_targets_stand_beside_what_was_measured(tmp_path: Path, monkeypatch: pyt
         return [Target(name="x", measured=measured, wanted=wanted, unit=unit, is_least=False, how="so")]
 
     monkeypatch.setattr(parts, "logo", lambda *_, **__: target(1.444, 1.6))
-    monkeypatch.setattr(parts, "memory", lambda *_, **__: target(2500, 2048, "MiB"))
+    monkeypatch.setattr(parts, "large_hole", lambda *_, **__: target(2500, 2048, "MiB"))
     said = PARTS["targets"](setup_in(tmp_path))
     assert "| x | at most 1.6 | 1.44 | yes | so |" in said
     assert "| x | at most 2048 MiB | 2500 MiB | **no** | so |" in said

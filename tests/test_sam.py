@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +15,10 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed (extra 'neural')")
 transformers = pytest.importorskip("transformers", reason="transformers is not installed (extra 'neural')")
 
-from cleanplate.base.errors import FailedError, MaskError, MissingWeightsError, UsageError  # noqa: E402
-from cleanplate.base.types import Prompt  # noqa: E402
-from cleanplate.mask import sam, segment_sam  # noqa: E402
-from cleanplate.mask.segmenter import make_segmenter  # noqa: E402
+from cleanplate.base.errors import FailedError, MaskError, MissingWeightsError, UsageError
+from cleanplate.base.types import Prompt
+from cleanplate.mask import pretrained, segment_sam
+from cleanplate.mask.segmenter import make_segmenter
 
 HEIGHT, WIDTH = 60, 100
 POINT = Prompt(index=0, points_xy=((30, 20), (90, 50)), point_is_in=(True, False))
@@ -51,7 +54,7 @@ class Spy:
 
 
 def spied(name: str, monkeypatch: pytest.MonkeyPatch, **options) -> tuple:
-    load = sam.load_model
+    load = pretrained.load_model
     spy = Spy(load({"sam": "SamModel", "sam2": "Sam2Model"}[name], *_model(name), "cpu"))
     monkeypatch.setattr(segment_sam, "load_model", lambda *_: spy)
     return make_segmenter(name, options), spy
@@ -139,6 +142,19 @@ def test_a_real_network_answers_the_same_twice(name: str, image: np.ndarray):
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_several_boxes_at_once_are_as_each_alone(name: str, image: np.ndarray):
+    segmenter = make_segmenter(name, {"candidate": 2})
+    boxes = [(2, 3, 50, 40), (30, 10, 99, 60), (60, 5, 80, 20)]
+    together = segmenter.in_boxes(image, boxes)
+    assert len({hole.tobytes() for hole in together if hole is not None}) > 1
+    for box, hole in zip(boxes, together, strict=True):
+        alone = segmenter.segment(image, Prompt(index=0, box_xyxy=box))
+        assert hole is not None
+        assert np.mean(hole == alone) > 0.999
+    assert segmenter.in_boxes(image, []) == []
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_half_precision_is_near(name: str, image: np.ndarray):
     whole, half = (
         make_segmenter(name, {"candidate": 1, "precision": one}).segment(image, POINT) for one in ("fp32", "bf16")
@@ -193,15 +209,43 @@ def test_models_that_are_not_here(monkeypatch: pytest.MonkeyPatch):
         make_segmenter("sam", {"model": "sam-vit-huge"})
 
 
-def test_a_hub_that_cannot_be_reached(monkeypatch: pytest.MonkeyPatch):
+UNREACHED = r"cannot be reached; fetch .* of facebook/sam2-hiera-large"
+
+
+def test_a_hub_that_breaks_off(monkeypatch: pytest.MonkeyPatch):
     def unreachable(*_, local_files_only, **__):
         assert not local_files_only
         raise OSError("We couldn't connect")
 
     monkeypatch.delenv("CLEANPLATE_OFFLINE", raising=False)
+    monkeypatch.setattr(pretrained, "_answers", lambda: True)
     monkeypatch.setattr(transformers.Sam2Model, "from_pretrained", unreachable)
-    with pytest.raises(MissingWeightsError, match=r"cannot be reached; fetch .* of facebook/sam2-hiera-large"):
+    with pytest.raises(MissingWeightsError, match=UNREACHED):
         make_segmenter("sam2", {"model": "sam2-hiera-large"})
+
+
+def test_a_hub_that_cannot_be_reached_is_not_asked_for_files(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+):
+    asked: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def hang_up() -> None:
+            with suppress(OSError):  # the test is over
+                while True:
+                    connection = listener.accept()[0]
+                    asked.append(connection.recv(1000))
+                    connection.close()
+
+        threading.Thread(target=hang_up, daemon=True).start()
+        monkeypatch.delenv("CLEANPLATE_OFFLINE", raising=False)
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", f"http://127.0.0.1:{listener.getsockname()[1]}")
+        with pytest.raises(MissingWeightsError, match=UNREACHED):
+            make_segmenter("sam2", {"model": "sam2-hiera-large"})
+        listener.shutdown(socket.SHUT_RDWR)
+    assert asked[0].startswith(b"HEAD / ")
+    assert not any(b"sam2-hiera-large" in request for request in asked)
+    assert capfd.readouterr() == ("", "")  # nothing but the sentence is to be read
 
 
 def test_folders_of_another_model(hub: Path):

@@ -127,8 +127,6 @@ def test_unknown_names_and_neighbours_of_another_size_are_refused():
         make_segmenter("grabcut", {"size": 1})
     with pytest.raises(UsageError, match="a neighbouring frame is of another size or type"):
         segment(image, click((5, 5)), [image[:-1]])
-    with pytest.raises(UsageError, match="words"):
-        segment(image, Prompt(index=0, words="a car"))
 
 
 def test_motion_of_a_camera_is_no_motion_of_things():

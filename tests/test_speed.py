@@ -16,7 +16,7 @@ from cleanplate.bench.speed.cases import Case, plan_cases
 from cleanplate.bench.speed.material import make_material
 from cleanplate.bench.speed.report import PLAIN, RUN, TELEA, WHOLE, CaseResult, Side, SpeedReport
 from cleanplate.bench.speed.run import bench_speed, stages_of
-from cleanplate.bench.speed.targets import Target, logo, memory
+from cleanplate.bench.speed.targets import Target, large_hole, logo
 from cleanplate.decode.reader import open_video
 
 pytest.importorskip("psutil", reason="needs the extra [bench]")
@@ -182,16 +182,16 @@ def test_a_killed_side_is_reported_and_the_others_go_on(tmp_path: Path, monkeypa
 
     run_measured = room.run_measured
 
-    def killed(words: list[str]):
+    def killed(words: list[str], **more):
         if "--engine" in words:
             words = [words[0], "-c", f"import os; os.kill(os.getpid(), {int(signal.SIGKILL)})"]
-        return run_measured(words)
+        return run_measured(words, **more)
 
     monkeypatch.setattr(room, "run_measured", killed)
     report = bench_speed(output=tmp_path, **asked)
     assert "killed by signal 9" in report.failed[case, "opencv-ns"]
     assert set(report.results[case].sides) == {PLAIN}
-    monkeypatch.setattr(room, "run_measured", lambda _: (_ for _ in ()).throw(FailedError("it rains")))
+    monkeypatch.setattr(room, "run_measured", lambda *_, **__: (_ for _ in ()).throw(FailedError("it rains")))
     with pytest.raises(FailedError, match=r"nothing could be measured; plain on '64p, .*: it rains"):
         bench_speed(output=tmp_path, **asked)
 
@@ -213,8 +213,11 @@ def test_targets_on_a_tiny_clip_and_kept(tmp_path: Path, monkeypatch: pytest.Mon
 
     (ratio,) = logo(tmp_path, height_px=90, frames=8, repeats=1, watch=quiet)
     assert ratio.measured > 1
+    assert "of processor time" in ratio.how
     assert ratio.wanted == 1.3
-    peak, growth = memory(tmp_path, height_px=90, lengths=(4, 8), watch=quiet)
+    pace, peak, growth = large_hole(tmp_path, height_px=90, lengths=(4, 8), watch=quiet)
+    assert pace.measured > 0.1  # frames/s
+    assert pace.is_least
     assert 100 < peak.measured < 1000  # MiB
     assert growth.measured == pytest.approx(1, abs=0.2)
     assert [path.name for path in tmp_path.iterdir()] == ["parts"]

@@ -19,7 +19,7 @@ from cleanplate.bench.speed.fit import fit_power
 
 psutil = pytest.importorskip("psutil", reason="needs the extra [bench]")
 
-from cleanplate.bench.speed.measure import run_measured  # noqa: E402
+from cleanplate.bench.speed.measure import run_measured
 
 MIB = 1024**2
 # What one small interpreter holds: 10 MiB, in each process of a tree.

@@ -35,7 +35,7 @@ def test_only_holes_and_shadow_differ_from_the_plate(scenes, name):
     assert changed[s.holes].mean() > 0.9
     assert 0.005 < s.holes.mean() < 0.2
     walks = {"walker", "walker-pan", "longstand", "exposure", "wet", "white", "stay", "stay-pan", "stay-parallax"}
-    walks |= {"crowd", "behind", "hidden"}
+    walks |= {"crowd", "behind", "hidden", "overtaken"}
     assert s.shadow.any() == (name in walks)
     assert s.mirror.any() == (name == "wet")
     assert s.labels.max() == {"crowd": 2, "behind": 2, "hidden": 2, "three": 3}.get(name, 1)

@@ -11,6 +11,8 @@ import pytest
 from numpy.typing import NDArray
 
 import cleanplate
+from cleanplate.bench.synth import render
+from cleanplate.bench.synth_video import write_clip
 
 HEIGHT, WIDTH, FRAMES = 120, 192, 6
 HOLE = np.s_[30:90, 50:130]
@@ -74,3 +76,18 @@ def test_a_smooth_sky_keeps_all_its_levels(tmp_path: Path, pixel_format: str, en
         assert levels[0] >= 0.9 * levels[1]
         for plane, same in zip(after[1:], before[1:], strict=True):
             assert np.abs(plane.astype(int) - same).max() <= 1
+
+
+def test_ten_bits_stay_ten_bits(tmp_path: Path):
+    scene = render("logo-pan", width_px=160, height_px=96, frames=12, bit_depth=16)
+    write_clip(tmp_path / "in.mkv", scene.images, codec="ffv1", crf=None, pixel_format="yuv420p10le")
+    x0, y0, x1, y1 = (110, 8, 140, 30)
+    report = cleanplate.remove(
+        tmp_path / "in.mkv", box=(x0, y0, x1, y1), output=tmp_path / "out.mkv", lossless=True, verify=True
+    )
+    assert (report.untouched, report.verified) == ("identical", "12 frames decode, all samples identical")
+    with av.open(str(tmp_path / "out.mkv")) as container:
+        assert container.streams.video[0].format.name == "yuv420p10le"
+        (plane, *_) = next(container.decode(video=0)).planes
+    painted = np.frombuffer(plane, np.uint16).reshape(plane.height, -1)[y0:y1, x0:x1]
+    assert (painted % 4 != 0).mean() > 0.5  # more than 8-bit levels

@@ -1,4 +1,4 @@
-"""The track bench on small data sets drawn here: what is found, measured, kept and told."""
+"""The track bench on small data sets drawn here: what is measured, kept and told."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from label_sets import HEIGHT, WIDTH, davis, ours, truth, write_frames, write_labels
 
 from cleanplate.base.errors import FailedError, MaskError, UsageError
 from cleanplate.bench.candidates import Candidate
@@ -17,86 +18,9 @@ from cleanplate.bench.track import measure as track_measure
 from cleanplate.bench.track.data import find_clips, find_result
 from cleanplate.bench.track.measure import Task, cell_of, measure
 from cleanplate.bench.track.run import bench_track
-from cleanplate.mask.stored_format import label_png
 from cleanplate.mask.tracker import TRACKERS, make_tracker
 
-HEIGHT, WIDTH = 48, 72
-
-
-def truth(count: int = 6, objects: int = 2) -> np.ndarray:
-    """(T, H, W) labels: object 1 walks right, 2 stays."""
-    labels = np.zeros((count, HEIGHT, WIDTH), np.uint8)
-    for t in range(count):
-        labels[t, 8:24, 6 + 3 * t : 22 + 3 * t] = 1
-        if objects == 2:
-            labels[t, 30:42, 40:60] = 2
-    return labels
-
-
-def write_frames(folder: Path, labels: np.ndarray, suffix: str = ".jpg") -> None:
-    folder.mkdir(parents=True)
-    ground = np.random.default_rng(0).integers(60, 190, (HEIGHT // 4, WIDTH // 4, 3)).repeat(4, 0).repeat(4, 1)
-    for t, label in enumerate(labels):
-        image = ground.astype(np.uint8)
-        skin = np.roll(ground[::-1] // 2 + 100, 3 * t, 1)  # goes with the object
-        image[label == 1] = skin[label == 1]
-        image[label == 2] = (240, 200, 30)
-        cv2.imwrite(str(folder / f"{t:05d}{suffix}"), image)
-
-
-def write_labels(folder: Path, labels: np.ndarray, *, skip=(), names="{:05d}.png", is_gray: bool = False) -> None:
-    folder.mkdir(parents=True)
-    for t, label in enumerate(labels):
-        if t in skip:
-            continue
-        path = folder / names.format(t)
-        if is_gray:
-            cv2.imwrite(str(path), (label > 0).astype(np.uint8) * 255)
-        else:
-            path.write_bytes(label_png(label))
-
-
-def davis(root: Path, clips=("walk", "more"), below: str = "480p", listed: str | None = None) -> Path:
-    for n, name in enumerate(clips):
-        labels = truth(6 + n)
-        write_frames(root / "JPEGImages" / below / name, labels)
-        write_labels(root / "Annotations" / below / name, labels)
-    if listed is not None:
-        (root / "ImageSets/2017").mkdir(parents=True)
-        (root / "ImageSets/2017/val.txt").write_text(listed)
-    return root
-
-
-def ours(root: Path, names=("one",)) -> Path:
-    for name in names:
-        labels = truth(objects=1)
-        write_frames(root / name / "frames", labels, ".png")
-        write_labels(root / name / "object", labels, is_gray=True)
-    return root
-
-
-# ---- what is found
-
-
-@pytest.mark.parametrize("below", ["480p", "", "Full-Resolution"])
-def test_davis_layout(tmp_path, below):
-    data = find_clips(davis(tmp_path, below=below))
-    assert [clip.name for clip in data.clips] == ["more", "walk"]
-    assert [len(clip.frames) for clip in data.clips] == [7, 6]
-    assert data.clips[0].labels[3] == tmp_path / "Annotations" / below / "more/00003.png"
-    assert "val.txt" not in data.layout
-
-
-def test_the_list_of_davis_2017_chooses_the_clips(tmp_path):
-    data = find_clips(davis(tmp_path, listed="walk\n"))
-    assert [clip.name for clip in data.clips] == ["walk"]
-    assert "ImageSets/2017/val.txt" in data.layout
-    (tmp_path / "ImageSets/2017/val.txt").write_text("walk\nswim\n")
-    with pytest.raises(UsageError, match="clip 'swim' is not in both"):
-        find_clips(tmp_path)
-    (tmp_path / "ImageSets/2017/val.txt").write_text("../480p/walk\n")
-    with pytest.raises(UsageError, match="is not in both"):
-        find_clips(tmp_path)
+# ---- what is measured
 
 
 def test_frames_that_are_not_labelled(tmp_path):
@@ -111,32 +35,6 @@ def test_frames_that_are_not_labelled(tmp_path):
     held = np.broadcast_to(truth()[1], (6, HEIGHT, WIDTH))
     expected = region_scores(held[[1, 4, 5]], truth()[[1, 4, 5]])
     assert cell_of(result, skip_last=True).scores == expected
-
-
-def test_data_sets_that_are_none(tmp_path):
-    with pytest.raises(UsageError, match="there is no folder"):
-        find_clips(tmp_path / "nowhere")
-    with pytest.raises(UsageError, match=r"no clips were found.*<clip>/frames with <clip>/objects or <clip>/object;"):
-        find_clips(tmp_path)
-    write_frames(tmp_path / "JPEGImages/480p/walk", truth())
-    with pytest.raises(UsageError, match=r"there is no folder .*Annotations/480p"):
-        find_clips(tmp_path)
-    (tmp_path / "Annotations/480p").mkdir(parents=True)
-    with pytest.raises(UsageError, match="no clips were found"):
-        find_clips(tmp_path)
-    write_labels(tmp_path / "Annotations/480p/walk", truth(8))
-    with pytest.raises(UsageError, match=r"00006\.png' belongs to no frame"):
-        find_clips(tmp_path)
-
-
-def test_labels_of_other_names_are_paired_in_order(tmp_path):
-    write_frames(tmp_path / "c/frames", truth())
-    write_labels(tmp_path / "c/objects", truth(), names="mask{}.png")
-    (clip,) = find_clips(tmp_path).clips
-    assert [path.name for path in clip.labels][:2] == ["mask0.png", "mask1.png"]
-
-
-# ---- what is measured
 
 
 def task(clip, name: str = "hold", result=()) -> Task:
@@ -271,6 +169,20 @@ def test_what_fails_is_named_and_does_not_spoil_the_rest(tmp_path):
     (data / "good/frames/00001.png").write_bytes(b"no picture")
     with pytest.raises(FailedError, match="nothing could be measured; hold on clip 'bad'"):
         bench_track(data, output=tmp_path / "out", trackers=("hold",), workers=1)
+
+
+def test_every_tracker_has_a_row_that_says_if_its_weights_are_not_here(tmp_path, monkeypatch):
+    pytest.importorskip("transformers", reason="transformers is not installed (extra 'neural')")
+    monkeypatch.setenv("CLEANPLATE_OFFLINE", "1")
+    monkeypatch.setenv("CLEANPLATE_WEIGHTS", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    data = ours(tmp_path / "data", ("good",))
+    report = bench_track(data, output=tmp_path / "out", trackers=("hold", "deaot", "sam2"), workers=1)
+    page = report.to_markdown()
+    assert all(f"| **{name}** |" in page for name in ("hold", "deaot", "sam2"))
+    assert set(report.failed) == {("deaot", "good"), ("sam2", "good")}
+    assert "the weights 'deaot-r50l' (237 MB, BSD-3-Clause) are not on this machine" in page
+    assert "the model 'sam2.1-hiera-small' (184 MB, Apache-2.0) is not on this machine" in page
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed (extra 'neural')")
 transformers = pytest.importorskip("transformers", reason="transformers is not installed (extra 'neural')")
 
-from cleanplate.base.errors import MissingWeightsError, UsageError  # noqa: E402 - torch may be missing
-from cleanplate.base.types import Prompt  # noqa: E402
-from cleanplate.mask.sam import load_model  # noqa: E402
-from cleanplate.mask.tracker import make_tracker, track  # noqa: E402
+from cleanplate.base.errors import MissingWeightsError, UsageError
+from cleanplate.base.types import Prompt
+from cleanplate.mask.pretrained import load_model
+from cleanplate.mask.tracker import make_tracker, track
 
 MODEL, COUNT, SIDE = "sam2.1-hiera-small", 24, 128
 
