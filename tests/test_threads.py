@@ -97,9 +97,16 @@ def test_sink_interrupted_while_leaving_still_joins_its_thread():
     done: list[int] = []
     ended: list[float] = []
     sinks: list[Sink[int]] = []
+    is_leaving = threading.Event()
+
+    class Awaited(threading.Event):
+        def wait(self, timeout=None):  # called where an interruption is expected; a moment before, none can be caught
+            is_leaving.set()
+            return super().wait(timeout)
 
     def consume(item):
         if item == 0:
+            assert is_leaving.wait(60)
             signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
             until = time.monotonic() + 10
             while not sinks[0]._drop and time.monotonic() < until:  # a busy machine may take its time to interrupt
@@ -109,8 +116,10 @@ def test_sink_interrupted_while_leaving_still_joins_its_thread():
         ended.append(time.monotonic())
 
     def feed():
-        with Sink(consume, 8, "test") as sink:
-            sinks.append(sink)
+        sink = Sink(consume, 8, "test")
+        sink._done = Awaited()
+        sinks.append(sink)
+        with sink:
             for n in range(5):
                 sink.put(n)
 

@@ -13,6 +13,8 @@ T = TypeVar("T")
 _END = object()
 _PATIENCE_S = 1.0
 "how long work that is not wanted any more is waited for: a person who pressed Ctrl-C sits there"
+_DEAF_S = 0.5
+"the longest single wait: a Ctrl-C that comes in the moment before a wait begins is heard only when it ends"
 _left: list[threading.Thread] = []
 "threads at work that nobody waits for"
 
@@ -60,6 +62,11 @@ def prefetch(items: Iterable[T], length: int, name: str) -> Generator[T]:
         _wait_for(done, thread)
 
 
+def _until(done: threading.Event) -> None:
+    while not done.wait(_DEAF_S):
+        pass
+
+
 def _wait_for(done: threading.Event, thread: threading.Thread, hurry: Callable[[], None] | None = None) -> None:
     """Join a thread that sets `done` as it ends, also if Ctrl-C interrupts the wait: `hurry` is called then.
 
@@ -67,11 +74,11 @@ def _wait_for(done: threading.Event, thread: threading.Thread, hurry: Callable[[
     bpo-45274), so the event is what is waited for.
     """
     try:
-        done.wait()
+        _until(done)
     except BaseException:
         if hurry is not None:
             hurry()
-        done.wait()
+        _until(done)
         raise
     finally:
         if done.is_set():
@@ -128,8 +135,8 @@ class Sink(Generic[T]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._drop = kind is not None
         try:
+            self._drop = kind is not None
             self._end()
         except BaseException:  # Ctrl-C while waiting: what the thread works with may go only after the thread
             self._drop_rest()
@@ -158,7 +165,7 @@ class Call(Generic[T]):
 
     def result(self) -> T:
         """What the work gave, when it is done. Raises what it raised."""
-        self._done.wait()  # Ctrl-C gets through, also while the work sits in a library's loop
+        _until(self._done)  # Ctrl-C gets through, also while the work sits in a library's loop
         self._thread.join()
         if isinstance(self._result, _Raised):
             raise self._result.error

@@ -23,8 +23,9 @@ export class Viewer {
     this.#listen();
   }
 
-  // What the page's handlers are given.
-  where() {
+  // What the page's handlers are given, once all that was marked before has arrived.
+  async where() {
+    await this.asking;
     return { project: this.project ?? "", frame: this.frame };
   }
 
@@ -51,9 +52,11 @@ export class Viewer {
   }
 
   // Ask anew what there is: after tracking, a preview or a run.
-  async refresh() {
-    const facts = await this.api.get("state");
-    if (facts.project === this.project) this.#take(facts); // else another one was opened meanwhile
+  refresh() {
+    return this.#inTurn(async () => {
+      const facts = await this.api.get("state");
+      if (facts.project === this.project) this.#take(facts); // else another one was opened meanwhile
+    });
   }
 
   async show(frame) {
@@ -112,9 +115,16 @@ export class Viewer {
     await this.#say(kind, { frame: this.frame, object: this.objects.chosen, ...what });
   }
 
-  // Tell the server something about the marks; one thing after the other. `done`: what is said then.
+  // One thing after the other: an answer that is overtaken would bring back how things stood before.
+  #inTurn(ask) {
+    const asked = (this.asking ?? Promise.resolve()).then(ask);
+    this.asking = asked.catch(() => {});
+    return asked;
+  }
+
+  // Tell the server something about the marks. `done`: what is said then.
   #say(path, body, done = "") {
-    const said = (this.saying ?? Promise.resolve()).then(async () => {
+    return this.#inTurn(async () => {
       const busy = setTimeout(() => (this.#one(".cp-busy").hidden = false), 120);
       try {
         this.#take(await this.api.post(path, body));
@@ -128,8 +138,6 @@ export class Viewer {
         this.#one(".cp-busy").hidden = true;
       }
     });
-    this.saying = said;
-    return said;
   }
 
   #take(facts) {
