@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from types import SimpleNamespace
 
@@ -13,11 +14,11 @@ from cleanplate.bench.synth_video import write_clip
 
 FRAMES, MIDDLE = 12, 6
 
-SLOW = """([path, asks]) => {
+SLOW = """([path, asks, most]) => {
     const ask = window.fetch;
     const pause = () => new Promise((go) => setTimeout(go, 1000));
     window.fetch = async (where, how) => {
-        if (!String(where).endsWith(path)) return ask(where, how);
+        if (!String(where).endsWith(path) || most-- <= 0) return ask(where, how);
         if (asks) await pause();
         const answer = await ask(where, how);
         if (!asks) await pause();
@@ -25,6 +26,7 @@ SLOW = """([path, asks]) => {
     };
     window.swift = ask;
 }"""
+"what is asked for at that path, or its answer, takes a second longer, the next so many times"
 SWIFT = "() => { window.fetch = window.swift; }"
 
 
@@ -38,12 +40,12 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]
         visitor = Visitor(browser, address)
         visitor.load(folder / "in.mp4")
         visitor.go(MIDDLE)
-        yield SimpleNamespace(visitor=visitor, scene=scene)
+        yield SimpleNamespace(visitor=visitor, scene=scene, served=folder / "served")
 
 
 def test_an_object_is_added_while_a_look_at_how_things_stood_before_is_on_its_way(place):
     visitor = place.visitor
-    visitor.page.evaluate(SLOW, ["/state", False])
+    visitor.page.evaluate(SLOW, ["/state", False, 9])
     visitor.page.evaluate("() => { window.cleanplate.refresh(); }")
     visitor.page.get_by_text("Add object").click()
     visitor.page.wait_for_selector("[data-object='2'][aria-current=true]")
@@ -58,7 +60,7 @@ def test_tracking_waits_for_a_click_that_is_on_its_way(place):
     visitor.step("Track")
     x, y = middle_of(place.scene.labels[MIDDLE] == 1)
     visitor.page.click("[data-tool=click]")
-    visitor.page.evaluate(SLOW, ["/click", True])
+    visitor.page.evaluate(SLOW, ["/click", True, 9])
     visitor.page.mouse.click(*visitor.at(x, y))
     visitor.page.click("#track")
     visitor.page.locator("#track-line", has_text="found in").wait_for()
@@ -69,16 +71,28 @@ def test_tracking_waits_for_a_click_that_is_on_its_way(place):
 def test_of_changes_that_come_quickly_the_last_one_counts(place):
     visitor = place.visitor
     visitor.step("Fill")
-    visitor.page.evaluate(SLOW, ["/run/predict", True])
+    visitor.page.evaluate(SLOW, ["/run/predict", True, 9])
     field = visitor.page.locator("#grow input")
     field.fill("1")
     field.press_sequentially("2", delay=50)
     visitor.page.wait_for_timeout(4500)  # each change takes a second
     visitor.page.evaluate(SWIFT)
-    visitor.page.reload(wait_until="domcontentloaded")
+    visitor.reload()
     visitor.wait_for_frame()
     visitor.step("Fill")
     visitor.wait("document.querySelector('#grow input').value === '12'")
+
+
+def test_a_run_has_the_setting_that_was_changed_just_before(place):
+    visitor = place.visitor
+    visitor.page.evaluate(SLOW, ["/run/predict", True, 1])
+    visitor.page.locator("#grow input").fill("9")
+    visitor.step("Run")
+    visitor.page.click("#run")
+    visitor.page.wait_for_selector("#links a")
+    visitor.page.evaluate(SWIFT)
+    (job,) = [path for path in (place.served / "jobs").glob("*/project.json") if '"remove"' in path.read_text()]
+    assert json.loads(job.read_text())["settings"]["grow_px"] == 9
 
 
 def test_nothing_failed_in_the_browser(place):

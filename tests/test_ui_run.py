@@ -89,9 +89,9 @@ def test_a_run_goes_on_while_the_page_is_loaded_anew(place):
     visitor.page.get_by_label("Grow (pixels)").press("Tab")
     visitor.step("Run")
     visitor.page.click("#run")
-    visitor.wait("document.querySelector('#run-line').textContent.trim() !== ''")
+    visitor.page.wait_for_selector("#run-line p")
     project = visitor.facts("project")
-    visitor.page.reload(wait_until="domcontentloaded")
+    visitor.reload()
     visitor.wait_for_frame()
     assert visitor.facts("project") == project
     visitor.step("Run")

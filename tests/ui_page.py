@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -67,10 +67,17 @@ class Visitor:
         self.faults: list[str] = []
         self.page.on("pageerror", lambda error: self.faults.append(str(error)))
         self.page.on("request", self._look_at)
-        self.page.goto(address, wait_until="domcontentloaded")
+        self._arrive(lambda: self.page.goto(address, wait_until="domcontentloaded"))
+
+    def reload(self) -> None:
+        """As by F5."""
+        self._arrive(lambda: self.page.reload(wait_until="domcontentloaded"))
+
+    def _arrive(self, go: Callable[[], Any]) -> None:
+        with self.page.expect_response(lambda answer: answer.url.endswith("/run/predict")):  # Gradio listens by then
+            go()
         self.page.wait_for_selector(".cp-viewer", state="attached")
         self.page.wait_for_function("window.cleanplate !== undefined")
-        self.page.wait_for_timeout(500)  # Gradio's own listeners
 
     def _look_at(self, request: Any) -> None:
         """Gradio's queue loses what is asked for at a bad moment; the page does without."""

@@ -11,8 +11,8 @@ The browser knows where the playhead is; it is asked with each click. What is un
 No event goes through Gradio's queue: that answers in a stream, loses what is asked for while the stream is closing, and
 never asks again. What is refused is an answer too, which the viewer shows: Gradio shows errors of its queue alone.
 
-What is asked for at the same time is answered in any order. So an act waits for the marks that are on their way, one
-look is under way at a time, and of changes that come quickly the last one counts.
+What is asked for at the same time is answered in any order. So acts and marks wait for those before them, one look is
+under way at a time, and of changes that come quickly the last one counts.
 """
 
 from __future__ import annotations
@@ -32,8 +32,9 @@ from cleanplate.base.errors import CleanplateError, UsageError
 Act = Callable[[Studio, int, Any], Any]
 "what an event does: to the project, at the frame that is shown, with a component's value"
 
-_WHERE = "async (_, value) => [await (await window.cleanplateReady).where(), value]"
-_TELL = "() => { document.querySelector('#look').click(); }"
+_ACT = "async (_, value) => [await (await window.cleanplateReady).act(), value]"
+_ACTED = "async () => { (await window.cleanplateReady).acted(); }"
+_LOOK = "() => { document.querySelector('#look').click(); }"
 _OPEN = "async (name) => { (await window.cleanplateReady).open(name); }"
 _SAY = "async (refusal) => { if (refusal) (await window.cleanplateReady).note(refusal.text); }"
 _LOOK_S = 0.6
@@ -52,7 +53,7 @@ class Wiring:
         self._where = gr.JSON(visible=False)
         self._nothing = gr.JSON(visible=False)
         self._pulse = gr.Textbox(visible=False)  # changes when the viewer has to look anew
-        self._told = gr.Button(elem_id="look", elem_classes="cp-hidden")  # pressed by the viewer, and by `_TELL`
+        self._told = gr.Button(elem_id="look", elem_classes="cp-hidden")  # pressed by the viewer, and by `_LOOK`
         self._timer = gr.Timer(_LOOK_S, active=False)
         self._acts: list[tuple[Any, Act, Any]] = []
         self._shown: list[tuple[Any, Callable[[Studio], Any]]] = []
@@ -81,10 +82,10 @@ class Wiring:
         for event, act, value in self._acts:
             mode: Any = "always_last" if event.event_name == "input" else "once"
             given = [self._where, value]
-            done = event(self._doing(act), given, self.refusal, js=_WHERE, queue=False, trigger_mode=mode)
-            done.then(None, None, None, js=_TELL)
-        for tell in (self._timer.tick, self.opened.change):
-            tell(None, None, None, js=_TELL)
+            done = event(self._doing(act), given, self.refusal, js=_ACT, queue=False, trigger_mode=mode)
+            done.then(None, None, None, js=_ACTED)
+        for event in (self._timer.tick, self.opened.change):
+            event(None, None, None, js=_LOOK)
         self._told.click(
             self._look, self.opened, shown, show_progress="hidden", queue=False, trigger_mode="always_last"
         )

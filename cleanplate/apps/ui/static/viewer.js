@@ -1,11 +1,12 @@
 // The viewer: one frame at a time, exactly; tools to mark objects; play, scrub, compare.
-// The page's buttons ask it where the playhead is: window.cleanplate.where().
+// The page's buttons act in its turn, and ask it where the playhead is: window.cleanplate.act().
 
 import { Api } from "./api.js";
 import { Objects } from "./objects.js";
 import { Player } from "./player.js";
 import { Stage } from "./stage.js";
 import { drawStrip } from "./strip.js";
+import { Turns } from "./turns.js";
 
 const DRAWN = ["click", "box", "stroke"];
 const KEYS = { c: "click", b: "box", p: "brush", e: "erase" };
@@ -16,6 +17,7 @@ export class Viewer {
     this.base = base;
     this.tools = { tool: "click", radius: 8, takesAway: false, color: () => this.objects.color() };
     this.shows = { mask: true, result: false, beside: false, origin: false };
+    this.turns = new Turns();
     this.frame = 0;
     this.facts = null;
     this.objects = new Objects(this.#one(".cp-objects"), (...said) => this.#say(...said), () => this.#redraw());
@@ -23,10 +25,16 @@ export class Viewer {
     this.#listen();
   }
 
-  // What the page's handlers are given, once all that was marked before has arrived.
-  async where() {
-    await this.asking;
+  // What the page's handlers are given, in their turn, which lasts until `acted`.
+  async act() {
+    await this.turns.begin();
     return { project: this.project ?? "", frame: this.frame };
+  }
+
+  // A handler has answered, and may have changed anything.
+  acted() {
+    this.turns.end();
+    this.#tell();
   }
 
   async open(project, frame = null) {
@@ -53,7 +61,7 @@ export class Viewer {
 
   // Ask anew what there is: after tracking, a preview or a run.
   refresh() {
-    return this.#inTurn(async () => {
+    return this.turns.take(async () => {
       const facts = await this.api.get("state");
       if (facts.project === this.project) this.#take(facts); // else another one was opened meanwhile
     });
@@ -115,22 +123,20 @@ export class Viewer {
     await this.#say(kind, { frame: this.frame, object: this.objects.chosen, ...what });
   }
 
-  // One thing after the other: an answer that is overtaken would bring back how things stood before.
-  #inTurn(ask) {
-    const asked = (this.asking ?? Promise.resolve()).then(ask);
-    this.asking = asked.catch(() => {});
-    return asked;
+  // The steps say anew how each object fared.
+  #tell() {
+    document.querySelector("#look").click();
   }
 
   // Tell the server something about the marks. `done`: what is said then.
   #say(path, body, done = "") {
-    return this.#inTurn(async () => {
+    return this.turns.take(async () => {
       const busy = setTimeout(() => (this.#one(".cp-busy").hidden = false), 120);
       try {
         this.#take(await this.api.post(path, body));
         this.note(done);
         await this.#redraw();
-        if (!DRAWN.includes(path)) document.querySelector("#look").click(); // the steps say how each object fared
+        if (!DRAWN.includes(path)) this.#tell();
       } catch (error) {
         this.note(error.message);
       } finally {
