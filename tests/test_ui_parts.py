@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import SimpleNamespace
 
 import av
@@ -13,10 +13,8 @@ import pytest
 pytest.importorskip("gradio", reason="gradio is not installed (extra 'ui')")
 
 from cleanplate.apps.project import Project
-from cleanplate.apps.ui import said
 from cleanplate.apps.ui.controls import CHOICES, knobs
 from cleanplate.apps.ui.desk import Desk
-from cleanplate.apps.ui.doing import Doing
 from cleanplate.apps.ui.drawing import Drawing
 from cleanplate.apps.ui.frames import FrameShop
 from cleanplate.apps.ui.playable import CLIP_FRAMES, Playable
@@ -257,13 +255,6 @@ def test_settings_are_checked_when_they_are_made(place, tmp_path):
     (tmp_path / "text.png").write_text("no picture")
     with pytest.raises(MediaError):
         wishes.add_reference(4, tmp_path / "text.png")
-
-
-def test_progress_tells_what_is_counted_and_which_time_is_left():
-    doing = Doing(kind="run", state="running", stage="fill", done=3, total=8, frames_per_s=2.0, left_s=2.5)
-    assert "painting · 3 of 8 frames · 2.0 frames/s · 2 s left of this stage" in said.progress(doing)
-    assert "inventing · 3 of 8 shots · 2 s left of this stage" in said.progress(replace(doing, stage="invent"))
-    assert "<p>getting ready</p>" in said.progress(replace(doing, stage="prepare"))
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from html import escape
 
 from cleanplate.apps.jobs.state import Event, JobState
 from cleanplate.apps.ui.doing import Doing, Hint
+from cleanplate.base.tracks import Track
 
 _STAGES = {
     "look": "reading",
@@ -21,6 +22,8 @@ _STAGES = {
 }
 _COUNTED = {"invent": "shots", "prepare": ""}
 "what a stage counts, if it is not frames; nothing = it is not worth counting"
+_MOST_SPANS = 3
+"so many stretches without an object are named"
 _STATES = {"queued": "waiting for its turn", "cancelled": "stopped", "done": "done", "failed": "failed"}
 
 
@@ -70,6 +73,16 @@ def hints(found: Sequence[Hint]) -> str:
         for hint in found
     )
     return f'<ul class="cp-list">{"".join(rows)}</ul>'
+
+
+def followed(name: str, track: Track) -> str:
+    """How an object of that name was followed, in words for the page."""
+    found = f"{name}: found in {track.found_frames} frames"
+    if not track.lost:
+        return f"{found}."
+    spans = [f"{lost.first} to {lost.stop - 1}" for lost in track.lost[:_MOST_SPANS]]
+    more = f" and {len(track.lost) - _MOST_SPANS} more times" if len(track.lost) > _MOST_SPANS else ""
+    return f"{found}; lost in {', '.join(spans)}{more}. If it can be seen there, mark it once more and track again."
 
 
 def links(job: str) -> str:

@@ -12,7 +12,6 @@ from cleanplate.apps.server.guard import session_of
 from cleanplate.apps.ui import said
 from cleanplate.apps.ui.studio import Studio
 from cleanplate.apps.ui.wiring import Wiring, answer
-from cleanplate.base.tracks import Track
 from cleanplate.mask.segmenter import SEGMENTERS
 from cleanplate.mask.tracker import TRACKERS
 from cleanplate.tasks.marks import FINDERS
@@ -167,9 +166,4 @@ def _about(studio: Studio) -> str:
 def _how(studio: Studio) -> list[str]:
     """How each object was followed."""
     names = studio.desk.names()
-
-    def told(track: Track) -> str:
-        name = names.get(track.object_id, track.title)
-        return " ".join([f"{name}: found in {track.found_frames} frames.", *(f"{one}." for one in track.sentences())])
-
-    return [told(track) for track in studio.desk.tracks()]
+    return [said.followed(names.get(track.object_id, track.title), track) for track in studio.desk.tracks()]
