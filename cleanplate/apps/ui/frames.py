@@ -143,8 +143,8 @@ def _jpeg(image: Image) -> bytes:
     return _encoded(".jpg", cv2.cvtColor(shown, cv2.COLOR_RGB2BGR), (cv2.IMWRITE_JPEG_QUALITY, _QUALITY))
 
 
-def png(rgba: NDArray[np.uint8]) -> bytes:
-    """(H, W, 4) as a PNG, quick rather than small."""
+def png(rgba: NDArray[np.uint8 | np.uint16]) -> bytes:
+    """(H, W, 4) as a PNG of the same depth, quick rather than small."""
     return _encoded(".png", cv2.cvtColor(rgba, cv2.COLOR_RGBA2BGRA), (cv2.IMWRITE_PNG_COMPRESSION, 1))
 
 

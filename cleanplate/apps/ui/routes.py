@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi import APIRouter, Body, HTTPException, Request, Response
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field
 
@@ -134,6 +134,14 @@ def make_routes(workshop: Workshop) -> APIRouter:
     @routes.post("/{project}/undo")
     def undo(project: str, said: Mark, request: Request) -> dict[str, Any]:
         return changed(request, project, lambda desk: desk.undo(said.frame))
+
+    @routes.post("/{project}/paint/{frame}")
+    def paint(
+        project: str, frame: int, layer: Annotated[bytes, Body(media_type="image/png")], request: Request
+    ) -> dict[str, Any]:
+        found = studio(request, project)
+        told = found.wishes.add_painting(frame, layer)
+        return {**found.changes(), "said": told}
 
     @routes.post("/{project}/object")
     def name(project: str, said: Named, request: Request) -> dict[str, Any]:
