@@ -1,6 +1,7 @@
 // Paints over the frame shown, with a colour or with what stands elsewhere in it; marks rest meanwhile.
 //
-// What is painted is kept for each frame until it is thrown away; once it is taken, it can still be gone on with.
+// What is painted is kept for each frame until it is thrown away, also when the page is loaded anew; once it is taken,
+// it can still be gone on with.
 
 import { Painting } from "./painting.js";
 
@@ -58,7 +59,7 @@ export class Painter {
     const key = `${project}/${frame}`;
     if (this.last?.key === key) return this.last;
     const picture = await api.load(`still/${frame}.png`, { colorSpaceConversion: "none" });
-    if (!this.kept.has(key)) this.kept.set(key, { strokes: [] });
+    if (!this.kept.has(key)) this.kept.set(key, { strokes: recalled(key) });
     this.last = new Painting(frame, picture, this.kept.get(key).strokes);
     picture.close();
     return Object.assign(this.last, { key });
@@ -66,17 +67,18 @@ export class Painter {
 
   choose(brush) {
     this.brush = brush;
-    this.root.dataset.brush = brush;
+    this.root.dataset.hand = brush;
     for (const button of this.root.querySelectorAll("[data-brush]")) {
       button.setAttribute("aria-pressed", button.dataset.brush === brush);
     }
     this.#pick(this.isOn && brush === "clone" && !this.source);
-    if (this.isPicking) this.page.note("Click where to copy from, then paint. A right click sets another place.");
+    if (this.isPicking) this.page.note("Click where to copy from, then paint over what is to go and a little beyond it.");
   }
 
   undo() {
     if (this.drawn || !this.painting?.strokes.length) return;
     this.painting.undo();
+    remember(this.painting);
     this.stage.draw();
   }
 
@@ -113,11 +115,12 @@ export class Painter {
   }
 
   up() {
+    remember(this.drawn);
     this.drawn = null;
   }
 
   drop() {
-    this.up();
+    this.drawn = null;
     this.undo();
   }
 
@@ -174,12 +177,24 @@ export class Painter {
     if (!painting) return;
     const { taken } = this.kept.get(painting.key);
     this.kept.delete(painting.key);
+    sessionStorage.removeItem(nameOf(painting.key));
     this.leave();
     if (taken) this.page.note(`Frame ${painting.frame} is used as it was taken, until painted frames are forgotten.`);
   }
 
   #one(selector) {
     return this.root.querySelector(selector);
+  }
+}
+
+const nameOf = (key) => `cleanplate painted ${key}`;
+const recalled = (key) => JSON.parse(sessionStorage.getItem(nameOf(key)) ?? "[]");
+
+function remember({ key, strokes }) {
+  try {
+    sessionStorage.setItem(nameOf(key), JSON.stringify(strokes));
+  } catch {
+    // the browser has no room for more; then they last until the page is closed
   }
 }
 

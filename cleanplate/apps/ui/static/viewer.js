@@ -139,7 +139,7 @@ export class Viewer {
     return asked;
   }
 
-  // Tell the server something about the marks. `done`: what is said then, if the answer says nothing. Whether it is done.
+  // Tell the server something about the marks; whether it took it. `done`: what is said then, if the answer says nothing.
   #say(path, body, done = "") {
     const { api } = this; // of the project that it is about, though another one be opened before its turn
     return this.#inTurn(async () => {
