@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
-from ui_page import Visitor, browsing, middle_of, served
+from ui_page import Visitor, browsing, served
 
 from cleanplate.apps.project import Project
 from cleanplate.apps.ui.desk import Desk
@@ -85,6 +85,11 @@ def near(points: list[tuple[float, float]], radius: float) -> np.ndarray:
     return away <= radius
 
 
+def from_mask(place: SimpleNamespace) -> np.ndarray:
+    """(H, W): how far each pixel is from what is marked."""
+    return cv2.distanceTransform((~place.hole).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+
+
 def settings(place: SimpleNamespace) -> dict:
     return json.loads((place.visitor.project(place.served).folder / "project.json").read_text())["settings"]
 
@@ -145,12 +150,12 @@ def test_marks_rest_while_painting_and_keys_paint(place):
 
 def test_a_clone_and_a_colour_are_taken_and_all_else_is_the_frame(place):
     visitor, frame = place.visitor, place.frames[AT]
-    x, y = middle_of(place.hole)
+    y, x = (int(middle.mean()) for middle in np.nonzero(place.hole))
     begin(visitor)
     visitor.page.locator("[data-size]").fill(str(2 * RADIUS))
     visitor.page.click("[data-brush=clone]")
     visitor.page.mouse.click(*visitor.at(x - AWAY, y), button="right")
-    copied = [(x, y - 6), (x + 20, y - 6)]  # the source was said of a pixel six lines farther down
+    copied = [(x - 25, y - 6), (x - 12, y - 6)]
     draw(visitor, *copied)
     visitor.page.click("[data-brush=color]")
     visitor.page.keyboard.down("Alt")
@@ -158,7 +163,7 @@ def test_a_clone_and_a_colour_are_taken_and_all_else_is_the_frame(place):
     visitor.page.keyboard.up("Alt")
     color = frame[100, 50]
     assert visitor.page.locator("[data-color]").input_value() == f"#{color.tobytes().hex()}"
-    colored = [(x - 30, y + 40), (x + 10, y + 40)]
+    colored = [(x + 12, y), (x + 20, y + 30)]  # far beyond the border
     draw(visitor, *colored)
     take(visitor, f"Frame {AT} is taken.")
     visitor.wait(f"{PAINTING} === null")
@@ -166,15 +171,19 @@ def test_a_clone_and_a_colour_are_taken_and_all_else_is_the_frame(place):
 
     found = taken(place)
     inner, outer = near(copied, RADIUS - 0.5), near(copied, RADIUS + 0.5)
-    expected = np.roll(frame, (-6, AWAY), (0, 1))
+    expected = np.roll(frame, (-6, AWAY - 25), (0, 1))
+    away = from_mask(place)
+    hole, beyond = away <= 4, away > 7  # as Grow says; to whole samples of chroma
+    inner, flat, around = inner & hole, near(colored, RADIUS - 0.5) & hole, near(colored, RADIUS + 0.5)
+    assert min(inner.sum(), flat.sum(), (around & beyond).sum()) > 200
     assert np.array_equal(found[inner, :3], expected[inner])
     assert (expected[inner] != frame[inner]).any(-1).mean() > 0.9  # what stood there would not do
-    flat, around = near(colored, RADIUS - 0.5), near(colored, RADIUS + 0.5)
     assert (found[flat, :3] == color).all()
     assert (found[inner | flat, 3] == 255).all()
-    assert np.array_equal(found[~outer & ~around, :3], frame[~outer & ~around])
-    assert (found[place.hole & ~outer & ~around, 3] == 0).all()  # what is to go is not taken for what is behind it
-    assert (found[cv2.dilate(place.hole.astype(np.uint8), np.ones((21, 21))) == 0, 3] == 255).all()
+    rest = beyond | (~outer & ~around)
+    assert np.array_equal(found[rest, :3], frame[rest])
+    assert (found[rest & hole, 3] == 0).all()  # what is to go is not taken for what is behind it
+    assert (found[beyond, 3] == 255).all()
 
 
 def test_a_painting_is_kept_until_it_is_thrown_away(place):
@@ -296,7 +305,7 @@ def test_of_a_deep_video_only_what_is_painted_has_eight_bits(tmp_path: Path):
     assert frame.dtype == np.uint16
     painted = np.zeros((54, 96, 4), np.uint8)
     painted[10:30, 20:50] = (10, 20, 30, 255)
-    desk.stroke(2, 1, [(30.0, 20.0), (60.0, 20.0)], 4, False)
+    desk.stroke(2, 1, [(30.0, 20.0), (60.0, 20.0)], 14, False)
 
     def send(picture: np.ndarray) -> str:
         return wishes.add_painting(2, cv2.imencode(".png", picture)[1].tobytes())
@@ -316,6 +325,16 @@ def test_of_a_deep_video_only_what_is_painted_has_eight_bits(tmp_path: Path):
         send(painted[:, ::2])
     with pytest.raises(UsageError, match="nothing is painted on frame 2"):
         send(np.zeros_like(painted))
+    aside = np.zeros_like(painted)
+    aside[50:] = 255
+    with pytest.raises(UsageError, match="what is marked on frame 2 is not painted over"):
+        send(aside)
+    project.marks["with_shadow"] = True
+    with pytest.raises(UsageError, match="is not painted over"):
+        send(aside)
+    send(cv2.cvtColor(painted, cv2.COLOR_RGBA2BGRA) | aside)
+    (text,) = project.settings["reference"]
+    assert (cv2.imread(str(project.folder / text.split("@")[0]), cv2.IMREAD_UNCHANGED)[50:] == 65535).all()
     with pytest.raises(MediaError):
         wishes.add_painting(2, b"no picture")
     with pytest.raises(UsageError, match="there is no frame 9"):

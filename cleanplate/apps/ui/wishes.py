@@ -107,8 +107,9 @@ class Wishes:
     def add_painting(self, frame: int, layer: bytes) -> str:
         """What was painted over that frame in the browser: a PNG, see-through where nothing was. A sentence about it.
 
-        It becomes a painted picture like any other. Raises as `add_reference`, and `UsageError` where nothing is
-        painted, or nothing is marked to be painted over.
+        It becomes a painted picture like any other. Beside the hole the frame is seen itself: what is painted there
+        would only hide by what it is aligned; unless shadows go too, which are not known yet. Raises as
+        `add_reference`, and `UsageError` where nothing is painted, or nothing is marked to be painted over.
         """
         shown = self._desk.shop.frame(frame)
         with tempfile.TemporaryDirectory(dir=self.project.folder) as work:
@@ -125,6 +126,10 @@ class Wishes:
                     f"nothing is marked on frame {frame}, so nothing is to be painted over there; mark what is to go "
                     "first, or paint on a frame where it is marked"
                 )
+            if not self.project.marks.get("with_shadow", False):
+                painted &= hole
+            if not (painted & hole).any():
+                raise UsageError(f"what is marked on frame {frame} is not painted over; paint there")
             path.write_bytes(png(painted_over(shown.image, colors, painted, hole)))
             self.add_reference(frame, path)
         left = np.count_nonzero(hole & ~painted) / np.count_nonzero(hole)
