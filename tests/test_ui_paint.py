@@ -223,9 +223,11 @@ def test_where_strokes_meet_the_later_one_is_mixed_in_softly(place):
     begin(visitor, AT + 2)
     visitor.page.click("[data-brush=color]")
     visitor.page.locator("[data-size]").fill("60")
+    found = []
     for color, x in (("#000000", 100), ("#ffffff", 130)):
         visitor.page.locator("[data-color]").fill(color)
         visitor.page.mouse.click(*visitor.at(x, 100))
+        found.append(layer(visitor))
     across = layer(visitor)[100, 60:165]
     assert (across[11:41, 3] == 255).all()
     assert set(np.unique(layer(visitor)[..., 3])) == {0, 255}
@@ -233,6 +235,13 @@ def test_where_strokes_meet_the_later_one_is_mixed_in_softly(place):
     assert (np.diff(rise) >= 0).all()
     assert (rise[0], rise[-1]) == (0, 255)
     assert np.diff(rise).max() < 40
+    for kept in ("", f"{PAINTING}.stood.length = 0;"):  # with what stood there, and where there was no room to keep it
+        visitor.page.mouse.click(*visitor.at(150, 110))
+        visitor.page.evaluate(f"() => {{ {kept} }}")
+        visitor.page.click("[data-undo]")
+        assert np.array_equal(layer(visitor), found[1])
+    visitor.page.click("[data-undo]")
+    assert np.array_equal(layer(visitor), found[0])
     visitor.page.click("[data-discard]")
 
 

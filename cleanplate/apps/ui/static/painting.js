@@ -6,10 +6,11 @@
 
 const LEAST_RADIUS = 0.75; // a smaller brush misses the pixel centres
 const FIRM = 0.6; // of the radius: as far as a stroke covers those before wholly
+const MOST_BYTES = 64 * 1024 ** 2; // of what stood under the last strokes; those before are taken back more slowly
 
 export class Painting {
   // `picture`: the frame, without loss. `strokes`: {radius, points} with a `color` [r, g, b], or with an `offset`
-  // [x, y] to where it copies from; those that come are added to it.
+  // [x, y] to where it copies from; those that come are added to it. Points lie in the frame.
   constructor(frame, picture, strokes) {
     const { width, height } = picture;
     Object.assign(this, { frame, width, height, strokes });
@@ -21,7 +22,9 @@ export class Painting {
     this.layer = new ImageData(width, height);
     this.before = new Uint8ClampedArray(this.layer.data); // as it was when the stroke began: what is copied from
     this.cover = new Uint8Array(width * height); // by the stroke, 0-255
-    this.changed = null; // the rows that the stroke reached, half-open
+    this.changed = null; // the box that the stroke reached, half-open
+    this.stood = []; // {box, pixels} under each of the last strokes
+    this.bytes = 0; // of those
     this.#lay();
   }
 
@@ -43,11 +46,13 @@ export class Painting {
     stroke.points.push(point);
   }
 
-  // Take back the last stroke: the others make the layer anew.
+  // Take back the last stroke.
   undo() {
+    this.#settle();
     this.strokes.pop();
-    for (const one of [this.layer.data, this.before, this.cover]) one.fill(0);
-    this.changed = null;
+    const stood = this.stood.pop();
+    if (stood) return this.#restore(stood);
+    for (const one of [this.layer.data, this.before]) one.fill(0);
     this.#lay();
   }
 
@@ -65,8 +70,7 @@ export class Painting {
   }
 
   #follow(stroke, from, to) {
-    const box = this.#cover(stroke, from, to);
-    if (box) this.#show(...box);
+    this.#show(...this.#cover(stroke, from, to));
   }
 
   #show(x, y, width, height) {
@@ -76,13 +80,34 @@ export class Painting {
   // What the stroke has changed is what the next one finds.
   #settle() {
     if (!this.changed) return;
-    const [first, stop] = this.changed.map((row) => row * this.width);
-    this.before.set(this.layer.data.subarray(4 * first, 4 * stop), 4 * first);
-    this.cover.fill(0, first, stop);
+    const box = this.changed;
+    const pixels = new Uint8ClampedArray(4 * (box[2] - box[0]) * (box[3] - box[1]));
+    this.#rows(box, (first, stop, at) => {
+      pixels.set(this.before.subarray(4 * first, 4 * stop), at);
+      this.before.set(this.layer.data.subarray(4 * first, 4 * stop), 4 * first);
+      this.cover.fill(0, first, stop);
+    });
     this.changed = null;
+    this.stood.push({ box, pixels });
+    this.bytes += pixels.length;
+    while (this.bytes > MOST_BYTES) this.bytes -= this.stood.shift().pixels.length;
   }
 
-  // One straight part of a stroke; the box [x, y, width, height] that it reached, if it reached any.
+  #restore({ box, pixels }) {
+    this.bytes -= pixels.length;
+    this.#rows(box, (first, stop, at) => {
+      const row = pixels.subarray(at, at + 4 * (stop - first));
+      for (const one of [this.layer.data, this.before]) one.set(row, 4 * first);
+    });
+    this.#show(box[0], box[1], box[2] - box[0], box[3] - box[1]);
+  }
+
+  // Each row of a box: its first pixel, the one after its last, and where it begins in the box's own bytes.
+  #rows([x0, y0, x1, y1], act) {
+    for (let y = y0; y < y1; y++) act(y * this.width + x0, y * this.width + x1, 4 * (y - y0) * (x1 - x0));
+  }
+
+  // One straight part of a stroke; the box [x, y, width, height] that it reached.
   #cover({ radius, color, offset }, [ax, ay], [bx, by]) {
     const { width, height, cover } = this;
     const r = Math.max(radius, LEAST_RADIUS);
@@ -90,28 +115,32 @@ export class Painting {
     const y0 = Math.max(Math.ceil(Math.min(ay, by) - r), 0);
     const x1 = Math.min(Math.floor(Math.max(ax, bx) + r) + 1, width);
     const y1 = Math.min(Math.floor(Math.max(ay, by) + r) + 1, height);
-    if (x0 >= x1 || y0 >= y1) return null;
-    const length2 = (bx - ax) ** 2 + (by - ay) ** 2;
+    const [dx, dy] = [bx - ax, by - ay];
+    const length2 = Math.max(dx * dx + dy * dy, Number.MIN_VALUE);
     for (let y = y0; y < y1; y++) {
       for (let x = x0; x < x1; x++) {
-        const along = length2 ? Math.min(Math.max(((x - ax) * (bx - ax) + (y - ay) * (by - ay)) / length2, 0), 1) : 0;
-        const away = Math.hypot(x - ax - along * (bx - ax), y - ay - along * (by - ay));
-        if (away > r) continue;
-        const share = Math.min(1 + Math.round((254 * (1 - away / r)) / (1 - FIRM)), 255);
         const n = y * width + x;
+        if (cover[n] === 255) continue;
+        const along = Math.min(Math.max(((x - ax) * dx + (y - ay) * dy) / length2, 0), 1);
+        const ex = x - ax - along * dx;
+        const ey = y - ay - along * dy;
+        const away2 = ex * ex + ey * ey;
+        if (away2 > r * r) continue;
+        const share = Math.min(1 + Math.round((254 * (1 - Math.sqrt(away2) / r)) / (1 - FIRM)), 255);
         if (share <= cover[n]) continue;
         cover[n] = share;
         if (color) this.#put(n, share, color, 0);
         else {
-          const [u, v] = [x + offset[0], y + offset[1]];
+          const u = x + offset[0];
+          const v = y + offset[1];
           if (u < 0 || v < 0 || u >= width || v >= height) continue; // there is nothing to copy
           const at = 4 * (v * width + u);
           this.#put(n, share, this.before[at + 3] ? this.before : this.under, at);
         }
       }
     }
-    const [first, stop] = this.changed ?? [y0, y1];
-    this.changed = [Math.min(first, y0), Math.max(stop, y1)];
+    const [a, b, c, d] = this.changed ?? [x0, y0, x1, y1];
+    this.changed = [Math.min(a, x0), Math.min(b, y0), Math.max(c, x1), Math.max(d, y1)];
     return [x0, y0, x1 - x0, y1 - y0];
   }
 
