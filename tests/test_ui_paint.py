@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -259,7 +261,8 @@ def test_what_is_painted_shows_where_nothing_else_does(place):
             visitor.page.locator("[data-color]").fill("#c81ed2")
             y, x = (int(middle.mean()) for middle in np.nonzero(place.hole))
             draw(visitor, (x - 40, y), (x + 40, y))
-            take(visitor, f"Frame {AT} is taken as it is painted.")
+            visitor.page.route("**/paint/*", late)  # the preview waits for it
+            visitor.page.click("[data-take]")
         before = visitor.facts("versions")["result"]
         visitor.step("Preview")
         visitor.page.click("#preview")
@@ -272,6 +275,11 @@ def test_what_is_painted_shows_where_nothing_else_does(place):
         off = [np.abs(one[inner].astype(int) - (0xC8, 0x1E, 0xD2)).mean() for one in (plain, painted)]
         print(f"off by {off[0]:.1f} levels without, {off[1]:.1f} with it, on {inner.sum()} samples")
         assert off[1] < 8 < 40 < off[0]
+
+
+def late(route: Any) -> None:
+    time.sleep(1.5)
+    route.continue_()
 
 
 def picture(visitor: Visitor, frame: int) -> tuple[np.ndarray, np.ndarray]:
@@ -288,7 +296,8 @@ def test_fingers_paint_too_on_a_narrow_screen(place):
     begin(visitor, 3)
     assert visitor.page.locator("[data-take]").is_visible()
     assert visitor.page.evaluate("document.documentElement.scrollWidth") <= 390
-    visitor.page.touchscreen.tap(*visitor.at(60, 100))  # nothing was picked yet, so the first one says where from
+    visitor.page.click("[data-pick]")  # off; yet nothing was picked, so the first one says where to copy from
+    visitor.page.touchscreen.tap(*visitor.at(60, 100))
     visitor.page.touchscreen.tap(*visitor.at(200, 100))
     assert strokes(visitor) == 1
     point, offset = visitor.page.evaluate(f"[{PAINTING}.strokes[0].points[0], {PAINTING}.strokes[0].offset]")

@@ -10,7 +10,7 @@ const DARK = "#000000";
 const LIGHT = "#ffffff";
 
 export class Painter {
-  // `page` has the viewer's say(path, body), note(text) and redraw().
+  // `page`: the viewer, for what it can say, ask and show.
   constructor(root, stage, tools, page) {
     Object.assign(this, { root, stage, tools, page });
     this.kept = new Map(); // "project/frame" -> {strokes, taken: the last stroke that was}
@@ -43,8 +43,9 @@ export class Painter {
   leave() {
     if (!this.isOn) return;
     const { painting } = this;
+    this.up();
     this.isOn = false;
-    this.last = this.drawn = null; // the strokes are kept; the pixels follow from them
+    this.last = null; // the strokes are kept; the pixels follow from them
     this.stage.hand = null;
     delete this.root.dataset.painting;
     if (painting && this.#isWaiting(painting)) {
@@ -95,7 +96,8 @@ export class Painter {
   down(point, event) {
     const { painting } = this;
     if (!painting) return false;
-    if (this.isPicking || event.button === 2 || event.altKey) {
+    const lacksSource = this.brush === "clone" && !this.source;
+    if (this.isPicking || lacksSource || event.button === 2 || event.altKey) {
       this.#pickAt(point.map(Math.round));
       return false;
     }
@@ -115,7 +117,7 @@ export class Painter {
   }
 
   up() {
-    remember(this.drawn);
+    if (this.drawn) remember(this.drawn);
     this.drawn = null;
   }
 
@@ -166,9 +168,10 @@ export class Painter {
   async #take() {
     const { painting } = this;
     if (!painting) return;
+    const kept = this.kept.get(painting.key);
     const last = painting.strokes.at(-1);
     if (!(await this.page.say(`paint/${painting.frame}`, painting.png()))) return;
-    this.kept.get(painting.key).taken = last;
+    kept.taken = last;
     if (painting === this.painting) this.leave();
   }
 

@@ -19,13 +19,9 @@ export class Viewer {
     this.shows = { mask: true, result: false, beside: false, origin: false };
     this.frame = 0;
     this.facts = null;
-    this.objects = new Objects(this.#one(".cp-objects"), (...said) => this.#say(...said), () => this.#redraw());
+    this.objects = new Objects(this.#one(".cp-objects"), (...said) => this.say(...said), () => this.redraw());
     this.stage = new Stage(this.#one(".cp-stage canvas"), this.tools, (kind, what) => this.#mark(kind, what));
-    this.painter = new Painter(root, this.stage, this.tools, {
-      say: (...said) => this.#say(...said),
-      note: (text) => this.note(text),
-      redraw: () => this.#redraw(),
-    });
+    this.painter = new Painter(root, this.stage, this.tools, this);
     this.#listen();
   }
 
@@ -123,13 +119,13 @@ export class Viewer {
     return this.facts.has_result && (this.shows.result || this.shows.beside);
   }
 
-  async #redraw() {
+  async redraw() {
     if (!this.player?.isPlaying) await this.show(this.frame);
   }
 
   async #mark(kind, what) {
     if (this.player?.isPlaying) return;
-    await this.#say(kind, { frame: this.frame, object: this.objects.chosen, ...what });
+    await this.say(kind, { frame: this.frame, object: this.objects.chosen, ...what });
   }
 
   // One thing after the other: an answer that is overtaken would bring back how things stood before.
@@ -140,7 +136,7 @@ export class Viewer {
   }
 
   // Tell the server something about the marks; whether it took it. `done`: what is said then, if the answer says nothing.
-  #say(path, body, done = "") {
+  say(path, body, done = "") {
     const { api } = this; // of the project that it is about, though another one be opened before its turn
     return this.#inTurn(async () => {
       const busy = setTimeout(() => (this.#one(".cp-busy").hidden = false), 120);
@@ -148,7 +144,7 @@ export class Viewer {
         const { said = done, ...facts } = await api.post(path, await body);
         if (api === this.api) this.#take(facts);
         this.note(said);
-        await this.#redraw();
+        await this.redraw();
         if (!DRAWN.includes(path)) document.querySelector("#look").click(); // the steps say how each object fared
         return true;
       } catch (error) {
@@ -237,7 +233,7 @@ export class Viewer {
     }
     this.#showAsPressed();
     if (this.player.isPlaying) this.player.pause();
-    this.#redraw();
+    this.redraw();
   }
 
   #showAsPressed() {
@@ -252,7 +248,7 @@ export class Viewer {
 
   #undo() {
     if (this.painter.isOn) return this.painter.undo();
-    this.#say("undo", { frame: this.frame });
+    this.say("undo", { frame: this.frame });
   }
 
   #one(selector) {
