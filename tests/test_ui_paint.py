@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import cv2
 import numpy as np
 import pytest
-from ui_page import Visitor, browsing, served
+from ui_page import SLOW, Visitor, browsing, served
 
 from cleanplate.apps.project import Project
 from cleanplate.apps.ui.desk import Desk
@@ -261,8 +259,8 @@ def test_what_is_painted_shows_where_nothing_else_does(place):
             visitor.page.locator("[data-color]").fill("#c81ed2")
             y, x = (int(middle.mean()) for middle in np.nonzero(place.hole))
             draw(visitor, (x - 40, y), (x + 40, y))
-            visitor.page.route("**/paint/*", late)  # the preview waits for it
-            visitor.page.click("[data-take]")
+            visitor.page.evaluate(SLOW, [f"/paint/{AT}", True])
+            visitor.page.click("[data-take]")  # the preview waits for it
         before = visitor.facts("versions")["result"]
         visitor.step("Preview")
         visitor.page.click("#preview")
@@ -275,11 +273,6 @@ def test_what_is_painted_shows_where_nothing_else_does(place):
         off = [np.abs(one[inner].astype(int) - (0xC8, 0x1E, 0xD2)).mean() for one in (plain, painted)]
         print(f"off by {off[0]:.1f} levels without, {off[1]:.1f} with it, on {inner.sum()} samples")
         assert off[1] < 8 < 40 < off[0]
-
-
-def late(route: Any) -> None:
-    time.sleep(1.5)
-    route.continue_()
 
 
 def picture(visitor: Visitor, frame: int) -> tuple[np.ndarray, np.ndarray]:
