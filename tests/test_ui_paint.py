@@ -314,6 +314,9 @@ def test_of_a_deep_video_only_what_is_painted_has_eight_bits(tmp_path: Path):
     wishes = Wishes(project, desk)
     frame = desk.shop.frame(2).image
     assert frame.dtype == np.uint16
+    shown = cv2.imdecode(np.frombuffer(desk.shop.still(2, is_shallow=True), np.uint8), cv2.IMREAD_UNCHANGED)
+    assert shown.dtype == np.uint8
+    assert np.abs(shown[..., ::-1].astype(int) * 257 - frame).max() <= 128
     painted = np.zeros((54, 96, 4), np.uint8)
     painted[10:30, 20:50] = (10, 20, 30, 255)
     desk.stroke(2, 1, [(30.0, 20.0), (60.0, 20.0)], 14, False)

@@ -9,14 +9,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from cleanplate.apps.ui.frames import DEEP
 from cleanplate.base.arrays import cut
 from cleanplate.base.color import to_rgb
 from cleanplate.base.errors import UsageError
 from cleanplate.base.types import Frame, Hole, Image, Labels, Planes
 from cleanplate.paste import regions_of
-
-_DEEP = 257
-"16-bit levels for one of 8 bits"
 
 
 def unpacked(layer: Planes) -> tuple[Image, Hole]:
@@ -42,8 +40,8 @@ def painted_over(image: Image, colors: Image, painted: Hole, hole: Hole) -> NDAr
 
     It is see-through where the hole is not painted: what is to go must not be taken for what is behind it.
     """
-    deep = image.dtype == np.uint16
+    levels = DEEP if image.dtype == np.uint16 else 1
     over = np.empty((*painted.shape, 4), image.dtype)
-    over[..., :3] = np.where(painted[..., None], colors.astype(image.dtype) * (_DEEP if deep else 1), image)
+    over[..., :3] = np.where(painted[..., None], colors.astype(image.dtype) * levels, image)
     over[..., 3] = np.where(hole & ~painted, 0, np.iinfo(image.dtype).max)
     return over

@@ -94,9 +94,9 @@ def make_routes(workshop: Workshop) -> APIRouter:
         return _picture(studio(request, project).desk.shop.jpeg(frame), "image/jpeg")
 
     @routes.get("/{project}/still/{frame}.png")
-    def still(project: str, frame: int, request: Request) -> Response:
+    def still(project: str, frame: int, request: Request, is_shallow: bool = False) -> Response:
         name = f'attachment; filename="frame-{frame:06d}.png"'
-        content = studio(request, project).desk.shop.still(frame)
+        content = studio(request, project).desk.shop.still(frame, is_shallow=is_shallow)
         return Response(content, media_type="image/png", headers={"Content-Disposition": name})
 
     @routes.get("/{project}/overlay/{frame}.png")

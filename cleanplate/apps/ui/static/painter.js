@@ -59,7 +59,8 @@ export class Painter {
     if (!this.isOn) return null;
     const key = `${project}/${frame}`;
     if (this.last?.key === key) return this.last;
-    const picture = await api.load(`still/${frame}.png`, { colorSpaceConversion: "none" });
+    const address = `still/${frame}.png?is_shallow=true`; // a canvas has 8 bits, and browsers do not round to them
+    const picture = await api.load(address, { colorSpaceConversion: "none" });
     if (!this.kept.has(key)) this.kept.set(key, { strokes: recalled(key) });
     this.last = new Painting(frame, picture, this.kept.get(key).strokes);
     picture.close();
