@@ -7,27 +7,12 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
-from ui_page import Visitor, browsing, middle_of, served
+from ui_page import SLOW, SWIFT, Visitor, browsing, middle_of, served
 
 from cleanplate.bench.synth import render
 from cleanplate.bench.synth_video import write_clip
 
 FRAMES, MIDDLE = 12, 6
-
-SLOW = """([path, asks, most]) => {
-    const ask = window.fetch;
-    const pause = () => new Promise((go) => setTimeout(go, 1000));
-    window.fetch = async (where, how) => {
-        if (!String(where).endsWith(path) || most-- <= 0) return ask(where, how);
-        if (asks) await pause();
-        const answer = await ask(where, how);
-        if (!asks) await pause();
-        return answer;
-    };
-    window.swift = ask;
-}"""
-"what is asked for at that path, or its answer, takes a second longer, the next so many times"
-SWIFT = "() => { window.fetch = window.swift; }"
 
 
 @pytest.fixture(scope="module")

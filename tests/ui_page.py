@@ -20,6 +20,21 @@ import pytest
 PATIENCE_MS = 150_000  # a first run compiles, beside other tests
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
+# What is asked for at [path, asks, most] takes a second longer, the next `most` times: until it is asked, or answered.
+SLOW = """([path, asks, most]) => {
+    const ask = window.fetch;
+    const pause = () => new Promise((go) => setTimeout(go, 1000));
+    window.fetch = async (where, how) => {
+        if (!String(where).endsWith(path) || most-- <= 0) return ask(where, how);
+        if (asks) await pause();
+        const answer = await ask(where, how);
+        if (!asks) await pause();
+        return answer;
+    };
+    window.swift = ask;
+}"""
+SWIFT = "() => { window.fetch = window.swift; }"
+
 
 @contextlib.contextmanager
 def served(folder: Path, *words: str) -> Iterator[str]:

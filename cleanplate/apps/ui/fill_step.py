@@ -37,10 +37,10 @@ def fill_step(wiring: Wiring, _: gr.Blocks) -> None:
     with gr.Accordion("A painted frame", open=False):
         gr.HTML(
             said.quiet(
-                "Save the frame shown, paint over what is to go in another program, and bring it back: what it shows "
-                "is taken in all frames of its shot where none shows what is there."
+                "Paint over what is to go on the frame shown, here; or save it, paint in another program, and bring it "
+                "back. What it shows then is taken in all frames of its shot where none shows what is there."
             )
-            + said.still(),
+            + said.overpaint(),
             apply_default_css=False,
         )
         painted = gr.UploadButton("Bring back the frame shown, painted", type="filepath", elem_id="reference")

@@ -36,6 +36,8 @@ _AHEAD_FRAMES = 48
 _RUN_FRAMES = 1000
 _QUALITY = 90
 _MICROSECONDS = 10**6
+DEEP = 257
+"16-bit levels for one of 8 bits"
 
 
 class FrameShop:
@@ -103,9 +105,11 @@ class FrameShop:
                 self._pictures.popitem(last=False)
         return found
 
-    def still(self, index: int) -> bytes:
-        """The frame as a PNG, whole and without loss of what was decoded."""
+    def still(self, index: int, *, is_shallow: bool = False) -> bytes:
+        """The frame as a PNG, whole and without loss of what was decoded; `is_shallow`: rounded to 8 bits a sample."""
         image = self.frame(index).image
+        if is_shallow and image.dtype == np.uint16:
+            image = np.rint(image / np.float32(DEEP)).astype(np.uint8)
         return _encoded(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), (cv2.IMWRITE_PNG_COMPRESSION, 3))
 
     def close(self) -> None:
@@ -143,8 +147,8 @@ def _jpeg(image: Image) -> bytes:
     return _encoded(".jpg", cv2.cvtColor(shown, cv2.COLOR_RGB2BGR), (cv2.IMWRITE_JPEG_QUALITY, _QUALITY))
 
 
-def png(rgba: NDArray[np.uint8]) -> bytes:
-    """(H, W, 4) as a PNG, quick rather than small."""
+def png(rgba: NDArray[np.uint8 | np.uint16]) -> bytes:
+    """(H, W, 4) as a PNG of the same depth, quick rather than small."""
     return _encoded(".png", cv2.cvtColor(rgba, cv2.COLOR_RGBA2BGRA), (cv2.IMWRITE_PNG_COMPRESSION, 1))
 
 

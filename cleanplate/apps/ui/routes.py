@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi import APIRouter, Body, HTTPException, Request, Response
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field
 
@@ -94,9 +94,9 @@ def make_routes(workshop: Workshop) -> APIRouter:
         return _picture(studio(request, project).desk.shop.jpeg(frame), "image/jpeg")
 
     @routes.get("/{project}/still/{frame}.png")
-    def still(project: str, frame: int, request: Request) -> Response:
+    def still(project: str, frame: int, request: Request, is_shallow: bool = False) -> Response:
         name = f'attachment; filename="frame-{frame:06d}.png"'
-        content = studio(request, project).desk.shop.still(frame)
+        content = studio(request, project).desk.shop.still(frame, is_shallow=is_shallow)
         return Response(content, media_type="image/png", headers={"Content-Disposition": name})
 
     @routes.get("/{project}/overlay/{frame}.png")
@@ -134,6 +134,14 @@ def make_routes(workshop: Workshop) -> APIRouter:
     @routes.post("/{project}/undo")
     def undo(project: str, said: Mark, request: Request) -> dict[str, Any]:
         return changed(request, project, lambda desk: desk.undo(said.frame))
+
+    @routes.post("/{project}/paint/{frame}")
+    def paint(
+        project: str, frame: int, layer: Annotated[bytes, Body(media_type="image/png")], request: Request
+    ) -> dict[str, Any]:
+        found = studio(request, project)
+        told = found.wishes.add_painting(frame, layer)
+        return {**found.changes(), "said": told}
 
     @routes.post("/{project}/object")
     def name(project: str, said: Named, request: Request) -> dict[str, Any]:

@@ -52,10 +52,11 @@ def sentences(texts: Sequence[str]) -> str:
     return "".join(map(sentence, texts))
 
 
-def still() -> str:
-    """A link that saves the frame shown, whole and without loss."""
-    act = "window.cleanplate.save(); return false"
-    return f'<div class="cp-links"><a href="#" onclick="{act}">Save the frame shown</a></div>'
+def overpaint() -> str:
+    """Links that paint over the frame shown here, or save it, whole and without loss."""
+    acts = {"paint": "Paint over the frame shown", "save": "Save the frame shown"}
+    links = (f'<a href="#" onclick="window.cleanplate.{act}(); return false">{said}</a>' for act, said in acts.items())
+    return f'<div class="cp-links">{"".join(links)}</div>'
 
 
 def quiet(text: str) -> str:

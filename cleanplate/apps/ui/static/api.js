@@ -14,28 +14,32 @@ export class Api {
     return this.#answer(await fetch(this.address(path)));
   }
 
+  // `body`: a picture as it is, or what JSON can say.
   async post(path, body) {
-    const headers = { "Content-Type": "application/json" };
-    return this.#answer(await fetch(this.address(path), { method: "POST", headers, body: JSON.stringify(body) }));
+    const isPicture = body instanceof Blob;
+    const headers = { "Content-Type": isPicture ? body.type : "application/json" };
+    const sent = isPicture ? body : JSON.stringify(body);
+    return this.#answer(await fetch(this.address(path), { method: "POST", headers, body: sent }));
   }
 
   // An image, or null where there is none. Those asked for last are kept.
   image(path, most = 48) {
-    const found = this.images.get(path) ?? this.#load(path);
+    const found = this.images.get(path) ?? this.load(path);
     this.images.delete(path);
     this.images.set(path, found);
     if (this.images.size > most) this.images.delete(this.images.keys().next().value);
     return found;
   }
 
-  async #load(path) {
+  // The same, not kept; `how`: as `createImageBitmap` takes it.
+  async load(path, how = {}) {
     const answer = await fetch(this.address(path));
     if (answer.status === 204) return null;
     if (!answer.ok) {
       this.images.delete(path);
       await this.#answer(answer);
     }
-    return createImageBitmap(await answer.blob());
+    return createImageBitmap(await answer.blob(), how);
   }
 
   async #answer(answer) {

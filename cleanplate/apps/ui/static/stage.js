@@ -9,7 +9,8 @@ export class Stage {
     this.context = canvas.getContext("2d");
     this.tools = tools;
     this.act = act;
-    this.layers = { picture: null, result: null, overlay: null, origin: null };
+    this.hand = null; // what is told of the pointer instead of `act`, while a frame is painted over
+    this.layers = { picture: null, result: null, overlay: null, origin: null, painting: null };
     this.isBeside = false;
     this.split = 0.5; // where before meets after, 0-1
     this.drag = null;
@@ -44,11 +45,12 @@ export class Stage {
 
   draw() {
     const { context: c, canvas } = this;
-    const { picture, result, overlay, origin } = this.layers;
+    const { picture, result, overlay, origin, painting } = this.layers;
     c.globalAlpha = 1;
     if (this.isBeside) return this.#drawBeside();
     if (picture) c.drawImage(picture, 0, 0, canvas.width, canvas.height);
     if (overlay) c.drawImage(overlay, 0, 0, canvas.width, canvas.height);
+    if (painting) c.drawImage(painting.canvas, 0, 0, canvas.width, canvas.height);
     if (result) this.#drawResult(result, origin);
     this.#drawDrag();
   }
@@ -85,6 +87,7 @@ export class Stage {
     const { context: c, canvas, drag } = this;
     const unit = canvas.width / Math.max(canvas.clientWidth, 1);
     const scale = canvas.width / this.width;
+    if (this.hand) return this.hand.draw(c, scale, unit, this.hover);
     c.lineWidth = 2 * unit;
     c.strokeStyle = this.tools.color();
     if (drag?.kind === "box") {
@@ -111,7 +114,7 @@ export class Stage {
   }
 
   #isBrush() {
-    return !this.layers.result && ["brush", "erase"].includes(this.tools.tool);
+    return this.hand || (!this.layers.result && ["brush", "erase"].includes(this.tools.tool));
   }
 
   // Pixels of the video, pixel centres at whole numbers.
@@ -127,6 +130,10 @@ export class Stage {
     this.canvas.setPointerCapture(event.pointerId);
     const [x, y] = this.#point(event);
     if (this.isBeside) return;
+    if (this.hand) {
+      this.drag = this.hand.down([x, y], event) ? { kind: "hand" } : null;
+      return this.draw();
+    }
     const tool = this.layers.result ? "split" : this.tools.tool;
     if (tool === "split") this.drag = { kind: "split" };
     else if (tool === "click") this.act("click", { x, y, is_in: event.button !== 2 && !this.tools.takesAway });
@@ -145,6 +152,7 @@ export class Stage {
       const [a, b] = drag.from;
       drag.box = [Math.min(a, x), Math.min(b, y), Math.max(a, x) + 1, Math.max(b, y) + 1].map(Math.round);
     }
+    if (drag?.kind === "hand") this.hand?.move([x, y]);
     drag?.points?.push([x, y]);
     if (drag || this.#isBrush()) this.draw();
   }
@@ -152,6 +160,7 @@ export class Stage {
   #up() {
     const { drag } = this;
     this.drag = null;
+    if (drag?.kind === "hand") this.hand?.up();
     if (drag?.kind === "box" && drag.box[2] - drag.box[0] > 2 && drag.box[3] - drag.box[1] > 2) {
       this.act("box", { box: drag.box });
     }
@@ -162,6 +171,7 @@ export class Stage {
   }
 
   #drop() {
+    if (this.drag?.kind === "hand") this.hand?.drop();
     this.drag = null;
     this.draw();
   }

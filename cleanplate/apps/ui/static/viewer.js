@@ -3,6 +3,7 @@
 
 import { Api } from "./api.js";
 import { Objects } from "./objects.js";
+import { Painter } from "./painter.js";
 import { Player } from "./player.js";
 import { Stage } from "./stage.js";
 import { drawStrip } from "./strip.js";
@@ -20,8 +21,9 @@ export class Viewer {
     this.turns = new Turns();
     this.frame = 0;
     this.facts = null;
-    this.objects = new Objects(this.#one(".cp-objects"), (...said) => this.#say(...said), () => this.#redraw());
+    this.objects = new Objects(this.#one(".cp-objects"), (...said) => this.say(...said), () => this.redraw());
     this.stage = new Stage(this.#one(".cp-stage canvas"), this.tools, (kind, what) => this.#mark(kind, what));
+    this.painter = new Painter(root, this.stage, this.tools, this);
     this.#listen();
   }
 
@@ -42,6 +44,7 @@ export class Viewer {
     const isNew = project !== this.project;
     if (isNew) {
       this.player?.close();
+      this.painter.leave();
       this.project = project;
       this.api = new Api(`${this.base}/${project}`);
       this.objects.chosen = 1;
@@ -57,6 +60,15 @@ export class Viewer {
   // Save the frame shown as a file, to be painted on in another program.
   save() {
     if (this.facts) window.open(this.api.address(`still/${this.frame}.png`), "_self");
+  }
+
+  // Paint over the frame shown, here: what is painted is taken, thrown away, or left for later.
+  paint() {
+    if (!this.facts || this.painter.isOn) return;
+    this.player.pause();
+    this.shows = { ...this.shows, result: false, beside: false, origin: false };
+    this.#showAsPressed();
+    this.painter.start();
   }
 
   // Ask anew what there is: after tracking, a preview or a run.
@@ -101,26 +113,27 @@ export class Viewer {
   async #layers(frame) {
     const { versions } = this.facts;
     const showsResult = this.#showsResult();
-    const [picture, overlay, result, origin] = await Promise.all([
+    const [picture, overlay, result, origin, painting] = await Promise.all([
       this.api.image(`frame/${frame}.jpg`),
       this.shows.mask ? this.api.image(`overlay/${frame}.png?v=${versions.mask}`) : null,
       showsResult ? this.api.image(`result/${frame}.jpg?v=${versions.result}`) : null,
       showsResult && this.shows.origin ? this.api.image(`origin/${frame}.png?v=${versions.result}`) : null,
+      this.painter.open(this.api, this.project, frame),
     ]);
-    return { picture, overlay, result, origin };
+    return { picture, overlay, result, origin, painting };
   }
 
   #showsResult() {
     return this.facts.has_result && (this.shows.result || this.shows.beside);
   }
 
-  async #redraw() {
+  async redraw() {
     if (!this.player?.isPlaying) await this.show(this.frame);
   }
 
   async #mark(kind, what) {
     if (this.player?.isPlaying) return;
-    await this.#say(kind, { frame: this.frame, object: this.objects.chosen, ...what });
+    await this.say(kind, { frame: this.frame, object: this.objects.chosen, ...what });
   }
 
   // The steps say anew how each object fared.
@@ -128,17 +141,21 @@ export class Viewer {
     document.querySelector("#look").click();
   }
 
-  // Tell the server something about the marks. `done`: what is said then.
-  #say(path, body, done = "") {
+  // Tell the server something about the marks; whether it took it. `done`: what is said then, if the answer says nothing.
+  say(path, body, done = "") {
+    const { api } = this; // of the project that it is about, though another one be opened before its turn
     return this.turns.take(async () => {
       const busy = setTimeout(() => (this.#one(".cp-busy").hidden = false), 120);
       try {
-        this.#take(await this.api.post(path, body));
-        this.note(done);
-        await this.#redraw();
+        const { said = done, ...facts } = await api.post(path, await body);
+        if (api === this.api) this.#take(facts);
+        this.note(said);
+        await this.redraw();
         if (!DRAWN.includes(path)) this.#tell();
+        return true;
       } catch (error) {
         this.note(error.message);
+        return false;
       } finally {
         clearTimeout(busy);
         this.#one(".cp-busy").hidden = true;
@@ -177,7 +194,8 @@ export class Viewer {
   #played(frame, clips) {
     this.frame = frame;
     this.#tellWhere();
-    this.stage.show({ picture: clips.source, result: clips.result ?? null, origin: null, overlay: this.passing ?? null });
+    const overlay = this.passing ?? null;
+    this.stage.show({ picture: clips.source, result: clips.result ?? null, origin: null, overlay, painting: null });
     if (this.shows.mask && !this.isPassing && this.facts.has_masks) { // masks as they can be had while it plays
       this.isPassing = true;
       this.api
@@ -212,17 +230,21 @@ export class Viewer {
   }
 
   #toggle(name) {
-    if (this.#one(`[data-show=${name}]`).disabled) return;
+    if (this.#one(`[data-show=${name}]`).disabled || (this.painter.isOn && name !== "mask")) return;
     this.shows[name] = !this.shows[name];
     if (this.shows[name]) { // before/after with a line, or side by side; the origin is of either
       if (name === "result") this.shows.beside = false;
       if (name === "beside") this.shows.result = false;
       if (name === "origin" && !this.shows.beside) this.shows.result = true;
     }
-    this.stage.besides(this.shows.beside);
+    this.#showAsPressed();
     if (this.player.isPlaying) this.player.pause();
+    this.redraw();
+  }
+
+  #showAsPressed() {
+    this.stage.besides(this.shows.beside);
     this.#press("[data-show]", (button) => this.shows[button.dataset.show]);
-    this.#redraw();
   }
 
   #takeAway() {
@@ -231,7 +253,8 @@ export class Viewer {
   }
 
   #undo() {
-    this.#say("undo", { frame: this.frame });
+    if (this.painter.isOn) return this.painter.undo();
+    this.say("undo", { frame: this.frame });
   }
 
   #one(selector) {
@@ -278,9 +301,11 @@ export class Viewer {
     } else if (event.ctrlKey && event.key === "z") this.#undo();
     else if (event.ctrlKey) return;
     else if (event.key === " " && event.target.tagName !== "BUTTON") this.#play();
-    else if (event.key in KEYS) this.#choose(KEYS[event.key]);
-    else if (event.key === "x") this.#takeAway();
     else if (event.key === "m") this.#toggle("mask");
+    else if (this.painter.isOn) {
+      if (!this.painter.key(event.key)) return;
+    } else if (event.key in KEYS) this.#choose(KEYS[event.key]);
+    else if (event.key === "x") this.#takeAway();
     else if (event.key === "r") this.#toggle("result");
     else return;
     event.preventDefault();
