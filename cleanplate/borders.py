@@ -29,7 +29,7 @@ _INNER, _OUTER = 2, 4
 "differences looked at farther in and farther out"
 _STRETCH_PX, _LINES = 4, 240
 "length of a stretch in a picture of so many lines; longer in larger ones, as their texture is"
-_LEAST_STRETCHES = 8
+_LEAST_STRETCHES = 16
 _LEAST_OUTLINE_PX = 16
 _NOISE_LEVELS = 2.0
 "a difference of one stretch is never taken for surer than that"
@@ -37,6 +37,8 @@ _OUTLIER = 1.0
 "deviations from which on a stretch pulls no harder"
 _OTHERS_DOUBT = 0.5
 "share of the middles farther out that is added to the doubt"
+_PARTS = 8
+"of the border, which should agree"
 _TURN_PX = 4
 "the direction of the outline is told over so much to both sides"
 _BRIGHT_PLANE = {"yuv": 0, "gray": 0, "rgb": 1}
@@ -71,8 +73,10 @@ class Border:
         if not is_enough[0]:
             return None
         across, *farther = _middles(steps[_INNER:][is_enough], weights[is_enough])
-        others_doubt = _OTHERS_DOUBT**2 * np.mean(np.square(farther)) if farther else 0.0
-        return Seam(levels=float(across), doubt_levels=float(np.sqrt(1 / weights[0].sum() + others_doubt)))
+        doubt = 1 / weights[0].sum() + _by_parts(steps[_INNER], weights[0], across)
+        if farther:
+            doubt += _OTHERS_DOUBT**2 * np.mean(np.square(farther))
+        return Seam(levels=float(across), doubt_levels=float(np.sqrt(doubt)))
 
 
 class Borders:
@@ -166,3 +170,16 @@ def _middles(steps: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArra
         pull = weights * np.minimum(1, _OUTLIER / np.maximum(off, 1e-6))
         middles = (pull * steps).sum(axis=1, keepdims=True) / pull.sum(axis=1, keepdims=True)
     return np.asarray(middles[:, 0])
+
+
+def _by_parts(steps: NDArray[np.float32], weights: NDArray[np.float32], middle: float) -> float:
+    """The variance of the middle, told by how far parts of the border, of many stretches each, differ from it.
+
+    Neighbouring stretches are not independent: where a wall ends along one side of the hole, all of that side is off.
+    This is the variance of an M-estimate with clustered errors (Liang and Zeger 1986).
+    """
+    off = (steps - middle) * np.sqrt(weights)
+    pull = np.sqrt(weights) * np.clip(off, -_OUTLIER, _OUTLIER)
+    parts = np.add.reduceat(pull, np.arange(_PARTS) * len(steps) // _PARTS)
+    upright = weights[np.abs(off) <= _OUTLIER].sum()
+    return float(np.square(parts).sum() / max(upright, 1e-6) ** 2)

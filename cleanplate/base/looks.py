@@ -16,7 +16,7 @@ _MOST_SEAMS = 4
 _APART_S = 1.0
 _LEAST_LEVELS = 3.0
 "below that nobody sees a step, however sure it is"
-_SURE, _SURE_TOGETHER = 4.5, 3.0
+_SURE, _SURE_TOGETHER = 4.0, 2.5
 "times the doubt, of a frame alone and of frames in a row: of 1,474 rendered frames without a seam none is named"
 _NEAR_FRAMES, _LEAST_TOGETHER = 2, 3
 
