@@ -25,6 +25,7 @@ from cleanplate.bench.synth_video import write_clip
 from cleanplate.borders import Borders
 from cleanplate.paint.flowfill import FlowFill
 from cleanplate.paste import Region, paste, regions_of
+from cleanplate.save.video import FileSink
 
 RGB = PlaneLayout(pixel_format="rgb", model="rgb", bit_depth=8, matrix=0, full_range=True)
 FRAMES = 10
@@ -126,6 +127,19 @@ def test_a_gradient_of_the_picture_is_no_seam():
         assert found.levels == pytest.approx(5, abs=0.5)
 
 
+def test_windows_that_pass_along_the_sides_of_a_logo_are_no_seam():
+    scene = render("logo-pan", width_px=432, height_px=240, frames=34)
+    regions = regions_of(scene.holes[0], RGB, grow_px=4, feather_px=2)
+    borders, looks, darker = Borders(feather_px=2), Looks(), Looks()
+    for n, image in enumerate(scene.plate[28:]):
+        for found, paint in ((looks, image), (darker, lifted(image, -20))):
+            seam = borders.seam(regions, _pasted(image, paint, regions))
+            assert seam is not None
+            found.add(frame=n, seconds=n, samples=100, invented=0, seam=seam)
+    assert shows(looks.chosen()) == {}
+    assert shows(darker.chosen())
+
+
 @pytest.mark.parametrize("feather_px", [0, 2, 6])
 @pytest.mark.parametrize("bits", [8, 10])
 @pytest.mark.parametrize("model", ["yuv", "gray"])
@@ -198,7 +212,7 @@ def test_the_highest_seams_are_told_a_second_apart_beside_what_is_invented():
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("borders")
-    scene = render("walker-pan", width_px=432, height_px=240, frames=48)
+    scene = render("walker-pan", width_px=432, height_px=240, frames=96)
     write_clip(folder / "in.mkv", scene.plate, codec="ffv1", crf=None)
     cv2.imwrite(str(folder / "mask.png"), make_holes("logo", 1, 240, 432)[0].astype(np.uint8) * 255)
     return folder
@@ -231,6 +245,7 @@ def test_a_job_painted_well_has_no_seam(place, tmp_path):
 
 def test_a_job_names_the_frames_painted_wrong_whatever_the_workers(place, tmp_path, too_dark, capsys):
     reports = [remove(place, tmp_path / f"out{workers}.mkv", workers=workers) for workers in (1, 2, 4)]
+    assert all(report.pieces > 1 for report in reports)
     first, *others = [report.looks for report in reports]
     assert all(looks == first for looks in others)
     assert shows(first)
@@ -241,6 +256,25 @@ def test_a_job_names_the_frames_painted_wrong_whatever_the_workers(place, tmp_pa
     assert facts.looks[0].why == f"the border of the hole shows: {-levels:.0f} levels darker inside"
     screen.show_report(reports[0])
     assert f"border shows by {-levels:.0f} levels" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_job_that_goes_on_names_the_same_frames(place, tmp_path, too_dark, monkeypatch):
+    whole = remove(place, tmp_path / "whole.mkv")
+    write, written = FileSink.write, []
+
+    def stops(sink, frame) -> None:
+        written.append(frame)
+        if len(written) > 70:
+            raise OSError("the disk is full")
+        write(sink, frame)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FileSink, "write", stops)
+        with pytest.raises(cleanplate.CleanplateError):
+            remove(place, tmp_path / "out.mkv")
+    report = remove(place, tmp_path / "out.mkv")
+    assert report.pieces_taken_over
+    assert report.looks == whole.looks
 
 
 def test_fields_are_looked_at_each_by_itself(tmp_path, too_dark):
