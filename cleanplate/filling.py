@@ -65,7 +65,6 @@ class _Filled:
     seen: int = 0
     invented: int = 0
     seam: Seam | None = None
-    "None where too little of a border can be looked at"
     origin: NDArray[np.uint8] | None = None  # (H, W) as in `Painting.origin`; None where nobody asked
 
 
@@ -130,7 +129,7 @@ class Filling:
 
     @property
     def looks(self) -> list[Look]:
-        """The frames most worth a look, of those that are out; see `Looks.chosen`."""
+        """The frames most worth a look, of those that are out."""
         return self._looks.chosen()
 
     def frames(self, source: Iterable[Frame]) -> Generator[Frame]:
