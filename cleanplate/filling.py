@@ -22,11 +22,13 @@ from numpy.typing import NDArray
 
 from cleanplate.base.arrays import cut
 from cleanplate.base.fields import FIELDS, can_split, field_of, is_interlaced, weave
+from cleanplate.base.looks import Look, Looks, Seam, surest
 from cleanplate.base.plan import Grid
 from cleanplate.base.proof import Untouched
-from cleanplate.base.report import Look, Progress, StageClock, Watch
+from cleanplate.base.report import Progress, StageClock, Watch
 from cleanplate.base.settings import Job
 from cleanplate.base.types import INVENTED, SEEN, Frame, Labels, Planes, VideoInfo
+from cleanplate.borders import Borders
 from cleanplate.journal.folder import JobFolder
 from cleanplate.journal.keeper import PieceKeeper
 from cleanplate.mask.stored import StoredMasks
@@ -37,9 +39,6 @@ from cleanplate.pieces import Held, Paint, hold, paint_frames
 from cleanplate.references import References
 
 WatchOrigin = Callable[[Frame, NDArray[np.uint8]], None]
-
-_MOST_LOOKS = 8
-_LOOK_APART_S = 1.0
 
 
 @dataclass(kw_only=True)
@@ -65,6 +64,7 @@ class _Filled:
     "painted"
     seen: int = 0
     invented: int = 0
+    seam: Seam | None = None
     origin: NDArray[np.uint8] | None = None  # (H, W) as in `Painting.origin`; None where nobody asked
 
 
@@ -100,7 +100,7 @@ class Filling:
         self._info = info
         self._folder = folder
         self._keepers: list[PieceKeeper] = []
-        self._inventions: list[Look] = []
+        self._looks = Looks()
 
     @property
     def pieces(self) -> int:
@@ -129,12 +129,8 @@ class Filling:
 
     @property
     def looks(self) -> list[Look]:
-        """The frames most worth a look: where most was invented, at least `_LOOK_APART_S` apart, in order of time."""
-        found: list[Look] = []
-        for look in sorted(self._inventions, key=lambda look: -look.invented_samples):
-            if len(found) < _MOST_LOOKS and all(abs(look.seconds - other.seconds) >= _LOOK_APART_S for other in found):
-                found.append(look)
-        return sorted(found, key=lambda look: look.frame)
+        """The frames most worth a look, of those that are out."""
+        return self._looks.chosen()
 
     def frames(self, source: Iterable[Frame]) -> Generator[Frame]:
         """Every frame in order, its hole painted, pasted and proven; one without a hole as it came."""
@@ -168,11 +164,14 @@ class Filling:
         tally.seen += filled.seen
         tally.invented += filled.invented
         tally.covered += filled.samples == _native(frame).arrays[0].size
-        if filled.invented:
-            seconds = float(self.masks.seconds(frame.pts))
-            share = filled.invented / filled.samples
-            look = Look(frame=frame.index, seconds=seconds, invented_samples=filled.invented, invented_share=share)
-            self._inventions.append(look)
+        if filled.samples:
+            self._looks.add(
+                frame=frame.index,
+                seconds=float(self.masks.seconds(frame.pts)),
+                samples=filled.samples,
+                invented=filled.invented,
+                seam=filled.seam,
+            )
         if self.watch_origin is not None and filled.origin is not None:
             self.watch_origin(frame, filled.origin)
 
@@ -192,6 +191,7 @@ class _Pass:
         self._line_px = 1 if parity is None else len(FIELDS)
         self._labels_seen: tuple[Labels, Labels] | None = None
         self._nothing: Labels | None = None
+        self._borders = Borders(feather_px=filling.job.feather_px)
 
     def frames(self, source: Iterable[Frame]) -> Generator[_Filled]:
         """Each picture, filled and proven."""
@@ -260,6 +260,7 @@ class _Pass:
                 first_row=self._parity or 0,
                 line_px=self._line_px,
             )
+            seam = self._borders.seam(held.regions, _native(frame))
         origins = [paint.origin[region.grown] for region, paint in zip(held.regions, paints, strict=True)]
         plane = None
         if filling.watch_origin is not None:
@@ -271,6 +272,7 @@ class _Pass:
             samples=sum(origin.size for origin in origins),
             seen=sum(int(np.count_nonzero(origin == SEEN)) for origin in origins),
             invented=sum(int(np.count_nonzero(origin == INVENTED)) for origin in origins),
+            seam=seam,
             origin=plane,
         )
 
@@ -289,6 +291,7 @@ def _joined(whole: Frame, fields: Sequence[_Filled]) -> _Filled:
         samples=sum(field.samples for field in fields),
         seen=sum(field.seen for field in fields),
         invented=sum(field.invented for field in fields),
+        seam=surest(field.seam for field in fields),
         origin=plane,
     )
 

@@ -62,10 +62,11 @@ def allowed_rooms(name: str) -> set[str]:
     if name in STAGES:
         return {"base", name} | {to for who, to in ARROWS if who == name}
     loop = STAGES | {"base", "crops", "pieces", "forecast", "journal", "surveying", "painted", "fetched", "references"}
-    loop |= {"inventing", "filling"}
+    loop |= {"inventing", "filling", "borders"}
     tables = loop | {"chain"}
     return {
         "crops": {"base", "paste", "crops"},
+        "borders": {"base", "paste"},
         "pieces": STAGES | {"base", "crops"},
         "forecast": STAGES | {"base", "crops"},
         "journal": {"base", "motion", "pieces", "journal"},
@@ -74,7 +75,7 @@ def allowed_rooms(name: str) -> set[str]:
         "fetched": STAGES | {"base", "journal"},
         "references": STAGES | {"base", "fetched", "pieces", "journal", "surveying", "painted"},
         "inventing": STAGES | {"base", "pieces", "surveying", "references"},
-        "filling": STAGES | {"base", "pieces", "journal", "references"},
+        "filling": STAGES | {"base", "borders", "pieces", "journal", "references"},
         "chain": loop,
         "tasks": tables | {"tasks"},
         "bench": tables | {"tasks", "bench"},

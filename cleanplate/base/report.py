@@ -14,6 +14,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from cleanplate.base.looks import Look
 from cleanplate.base.plan import Forecast, Grid
 from cleanplate.base.settings import Job
 from cleanplate.base.tracks import Track
@@ -29,18 +30,6 @@ class Progress:
 
 
 Watch = Callable[[Progress], None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Look:
-    """A frame worth a look: much of it was invented."""
-
-    frame: int
-    seconds: float
-    "from the first frame"
-    invented_samples: int
-    invented_share: float
-    "of what was painted in it"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +53,7 @@ class Report:
     "of those, the share copied from where the video shows it; None where there are none"
     invented_share: float | None
     looks: list[Look]
-    "the few frames where most was invented"
+    "the few frames where most was invented, and those where the border of a hole shows"
     tracks: list[Track]
     "of each object that was followed: how surely in each frame, and where it was lost"
     shots: int

@@ -22,6 +22,7 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
+from cleanplate.base.looks import Look
 from cleanplate.base.plan import Forecast
 from cleanplate.base.report import Progress, Report, Watch, report_path
 from cleanplate.base.tracks import Track
@@ -35,6 +36,7 @@ out = Console()
 err = Console(stderr=True)
 
 
+_MOST_LOOKS = 4
 _MOST_TRACKS = 12
 _SAID = {"prepare": "prepare (the first run compiles the engine: about 10 s)"}
 
@@ -81,8 +83,8 @@ def show_report(report: Report) -> None:
             "painted", f"{report.seen_share:.1%} seen elsewhere in the video, {report.invented_share:.1%} invented"
         )
     if report.looks:
-        places = (f"{look.seconds:.1f} s ({look.invented_share:.0%} invented)" for look in report.looks[:4])
-        table.add_row("look at", ", ".join(places))
+        first = sorted(report.looks, key=lambda look: look.seam_levels is None)  # a border that shows is rare
+        table.add_row("look at", ", ".join(map(_why_look, first[:_MOST_LOOKS])))
     for line in lines_of(report.tracks):
         table.add_row("followed", Text(line))
     is_identical = report.untouched == "identical"
@@ -102,6 +104,11 @@ def show_report(report: Report) -> None:
     table.add_row("report", Text(str(report_path(report.job.output)), overflow="fold"))
     out.print(table)
     show_warnings(report.warnings)
+
+
+def _why_look(look: Look) -> str:
+    border = "" if look.seam_levels is None else f"border shows by {abs(look.seam_levels):.0f} levels, "
+    return f"{look.seconds:.1f} s ({border}{look.invented_share:.0%} invented)"
 
 
 def lines_of(tracks: Sequence[Track]) -> list[str]:

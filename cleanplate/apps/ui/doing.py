@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self
@@ -62,20 +63,30 @@ class Facts:
     """What the page tells of a report."""
 
     seen_share: float | None
-    invented: tuple[tuple[int, float], ...]
-    "(frame, share of what was painted in it) of those where most was invented"
+    looks: tuple[Hint, ...]
+    "where a border shows, and where most was invented"
 
     @classmethod
     def of(cls, report: Report, first: int) -> Facts:
         """Of a run that began at the frame `first`."""
-        return cls(
-            seen_share=report.seen_share,
-            invented=tuple((look.frame + first, look.invented_share) for look in report.looks),
-        )
+        looks = ((look.frame + first, look.invented_share, look.seam_levels) for look in report.looks)
+        return cls(seen_share=report.seen_share, looks=_hints(looks))
 
     @classmethod
     def read(cls, path: Path) -> Facts:
-        """Of a report that was written."""
+        """Of a report that was written, also before it told of borders."""
         said = json.loads(path.read_text(encoding="utf-8"))
-        looks = tuple((look["frame"], look["invented_share"]) for look in said["looks"])
-        return cls(seen_share=said["seen_share"], invented=looks)
+        looks = ((look["frame"], look["invented_share"], look.get("seam_levels")) for look in said["looks"])
+        return cls(seen_share=said["seen_share"], looks=_hints(looks))
+
+
+def _hints(looks: Iterable[tuple[int, float, float | None]]) -> tuple[Hint, ...]:
+    """A sentence for each frame, its share that was invented, and its seam: first those where a border shows."""
+    seams, invented = [], []
+    for frame, share, levels in looks:
+        if levels is None:
+            invented.append(Hint(frame=frame, why=f"{share:.0%} of the hole is invented"))
+        else:
+            step = f"{abs(levels):.0f} levels {'brighter' if levels > 0 else 'darker'}"
+            seams.append(Hint(frame=frame, why=f"the border of the hole shows: {step} inside"))
+    return (*seams, *invented)

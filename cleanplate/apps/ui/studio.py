@@ -106,18 +106,14 @@ class Studio:
         return found
 
     def hints(self) -> list[Hint]:
-        """The frames to look at first: where something was lost, then where most was invented."""
+        """The frames to look at first: where something was lost, a border shows, and most was invented."""
         names = self.desk.names()
         found = [
             Hint(frame=lost.first, why=f"{names.get(track.object_id, track.title)} is lost until frame {lost.stop - 1}")
             for track in self.desk.tracks()
             for lost in track.lost
         ]
-        found += [
-            Hint(frame=frame, why=f"{share:.0%} of the hole is invented")
-            for frame, share in (self._report.invented if self._report else ())
-        ]
-        return found
+        return [*found, *(self._report.looks if self._report else ())]
 
     def summary(self) -> str:
         """What came out, in one sentence."""
