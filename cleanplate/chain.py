@@ -110,8 +110,8 @@ class _Run:
             self.masks.check_video(info)
             expected = forecast(job, info, self.masks, encoder_for(job.output, info, job.encode))
             self.folder.reserve(expected.disk_bytes)
-            if not SMALL_PX < info.width_px * info.height_px <= LARGE_PX:
-                map_large_blocks()
+            if not SMALL_PX < (picture_px := info.width_px * info.height_px) <= LARGE_PX:
+                map_large_blocks(is_small=picture_px <= SMALL_PX)
             remove_leftovers(job.output)
             origin_map = OriginMap(job.origin_map, info) if job.origin_map else None
             watch_origin = origin_map.write if origin_map else None
