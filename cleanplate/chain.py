@@ -17,7 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from cleanplate.base.errors import MaskError, MediaError, ProofError, UsageError
-from cleanplate.base.heap import map_large_blocks, share_heap
+from cleanplate.base.heap import SMALL_PX, map_large_blocks, share_heap
 from cleanplate.base.pixels import PIXEL_FORMATS, UNSAID_MATRICES, yuv_matrix
 from cleanplate.base.plan import Forecast
 from cleanplate.base.report import Progress, Report, StageClock, Watch, peak_memory_bytes, report_path
@@ -110,8 +110,8 @@ class _Run:
             self.masks.check_video(info)
             expected = forecast(job, info, self.masks, encoder_for(job.output, info, job.encode))
             self.folder.reserve(expected.disk_bytes)
-            if info.width_px * info.height_px > LARGE_PX:
-                map_large_blocks()
+            if not SMALL_PX < (picture_px := info.width_px * info.height_px) <= LARGE_PX:
+                map_large_blocks(is_small=picture_px <= SMALL_PX)
             remove_leftovers(job.output)
             origin_map = OriginMap(job.origin_map, info) if job.origin_map else None
             watch_origin = origin_map.write if origin_map else None

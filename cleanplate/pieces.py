@@ -238,21 +238,21 @@ def paint_piece(
     native = window[first].frame.native
     assert native is not None
     dtype = np.dtype(np.uint8 if native.layout.bit_depth == 8 else np.uint16)  # what its RGB is held in
-    sheets = [tuple(_empty_sheet(region, dtype) for region in held.regions) for held in window[first:stop]]
-    if not regions:
-        return sheets
-    for box in crop_boxes(regions, native.width_px, native.height_px):
+    sheets: list[Paint] | None = None
+    for box in crop_boxes(regions, native.width_px, native.height_px) if regions else ():
         clip = _clip(window, core, box, native, dtype, multiple_px)
         if far is not None:
             clip = replace(clip, references=far(window, core, box))
         painting = engine.fill(clip)
         del clip
+        sheets = sheets or _empty_sheets(window[first:stop], dtype)  # not sooner: the engine needs most room
         for n, held in enumerate(window[first:stop]):
             for region, sheet in zip(held.regions, sheets[n], strict=True):
                 if (shared := shared_box(region.box_xyxy, box)) is not None:
                     cut(sheet.image, shared, region.box_xyxy[:2])[...] = cut(painting.images[n], shared, box[:2])
                     cut(sheet.origin, shared, region.box_xyxy[:2])[...] = cut(painting.origin[n], shared, box[:2])
-    return sheets
+        del painting
+    return sheets or _empty_sheets(window[first:stop], dtype)
 
 
 def _clip(
@@ -282,10 +282,11 @@ def _shown(window: Sequence[Held], box: Box, native: Planes) -> Iterator[Image]:
         yield seen
 
 
-def _empty_sheet(region: Region, dtype: np.dtype[Any]) -> Painted:
-    """Paint of nothing yet: what lies outside the region's blank part is never used."""
-    shape = region.blank.shape
-    return Painted(image=np.zeros((*shape, 3), dtype), origin=np.zeros(shape, np.uint8))
+def _empty_sheets(frames: Sequence[Held], dtype: np.dtype[Any]) -> list[Paint]:
+    """Paint of nothing yet: what lies outside a region's blank part is never used."""
+
+    shapes = [[region.blank.shape for region in held.regions] for held in frames]
+    return [tuple(Painted(image=np.zeros((*s, 3), dtype), origin=np.zeros(s, np.uint8)) for s in own) for own in shapes]
 
 
 def _cross_fade(old: Paint, new: Paint, share: float) -> Paint:

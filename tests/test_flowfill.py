@@ -218,3 +218,15 @@ def test_large_frames_are_followed_small_and_painted_at_full_size(scale):
 def test_options_out_of_range_are_refused(option, value):
     with pytest.raises(UsageError, match=option):
         make_engine("flowfill", {option: value})
+
+
+def test_no_array_of_a_whole_clip_outlives_it(pan):
+    """What is remembered for the next piece is a part of the motion: a view of it would keep all of it in memory."""
+    engine = make_engine("flowfill")
+    holes = box_hole(pan.images)
+    images = np.where(holes[..., None], 0, pan.images)
+    for start in (0, 4):  # the second one finds pairs again
+        engine.fill(Clip(images=images[start : start + 12], holes=holes[start : start + 12], start=start, core=(0, 8)))
+    kept = [measured for _, pairs in engine._memory._kept for measured in pairs.values()]
+    assert kept
+    assert all(measured.flow.base is None for measured in kept)

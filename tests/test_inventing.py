@@ -81,7 +81,8 @@ def test_key_frames_show_what_is_never_seen():
     for t in range(film.frames):
         if surveyor.wants(t, starts_shot=False):
             sample = film.sample(t)
-            surveyor.push(t, cv2.cvtColor(sample.image, cv2.COLOR_RGB2GRAY), 8, sample.hole)
+            gray = cv2.cvtColor(sample.image, cv2.COLOR_RGB2GRAY)
+            surveyor.place(surveyor.look(t, False, gray, 8, sample.hole))
     (shot,) = surveyor.finish(film.frames).shots
     keys = key_frames(shot, 256, 144)
     assert 1 <= len(keys) <= 2

@@ -30,7 +30,7 @@ def surveyed(film: Film, cuts: tuple[int, ...] = ()) -> Survey:
         if surveyor.wants(t, t in cuts):
             sample = film.sample(t)
             shown = np.where(sample.hole, 0, luma(sample.image))  # what is hidden must not matter
-            surveyor.push(t, shown, 8, sample.hole)
+            surveyor.place(surveyor.look(t, t in cuts, shown, 8, sample.hole))
     return surveyor.finish(film.frames)
 
 

@@ -159,7 +159,7 @@ class StoredMasks:
             labels = np.zeros((self.height_px, self.width_px), np.uint8)
         else:
             path = self.folder / span.file
-            if path.resolve().parent != self.folder.resolve():
+            if path.is_symlink() and path.resolve().parent != self.folder.resolve():  # its name has no folder in it
                 raise MaskError(f"'{path}' is a link to another folder; put the picture itself there")
             drawn = self._labels_of(read_picture(path))
             if drawn is None or drawn.shape != (self.height_px, self.width_px):

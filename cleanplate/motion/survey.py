@@ -3,7 +3,8 @@
     surveyor = Surveyor(width_px, height_px, near_frames=30)
     for frame in video:
         if surveyor.wants(index, starts_shot):
-            surveyor.push(index, luma, bit_depth, hole)
+            seen = surveyor.look(index, starts_shot, luma, bit_depth, hole)
+            surveyor.place(seen)  # takes longest, and may be done in another thread
     survey = surveyor.finish(frame_count)
 
 The path is found on small pictures, every fourth frame against a key frame: a new key is taken only when the camera has
@@ -79,8 +80,23 @@ class _Look:
     plane: Plane
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Seen:
+    """What is kept of a frame until it is placed."""
+
+    index: int
+    starts_shot: bool
+    gray: NDArray[np.uint8]
+    known: NDArray[np.bool_]
+    hidden: NDArray[np.uint8]
+    "cells of its hole: see `Grid.hidden`"
+
+
 class Surveyor:
-    """Is shown the frames of a video one by one. Keeps two small pictures, and a few numbers of each frame."""
+    """Is shown the frames of a video one by one. Keeps two small pictures, and a few numbers of each frame.
+
+    `wants` and `look` belong to one thread, `place` and `finish` to the same or another one.
+    """
 
     def __init__(self, width_px: int, height_px: int, *, near_frames: int, grow_px: int = 0) -> None:
         """`near_frames`: how far away an engine sees what a hole hides by itself; `grow_px`: what holes grow by."""
@@ -89,6 +105,7 @@ class Surveyor:
         self._near_frames = near_frames
         self._grow_px = grow_px
         self._dis = view_flow()
+        self._looked: int | None = None
         self._shots: list[ShotSurvey] = []
         self._key: _Look | None = None
         self._last: _Look | None = None
@@ -98,26 +115,37 @@ class Surveyor:
         self._agreed: list[float] = []
 
     def wants(self, index: int, starts_shot: bool) -> bool:
-        """Whether that frame is to be pushed; a shot that starts with it ends the one before."""
-        if starts_shot:
-            self._end(index)
-        return not self._frames or index - self._frames[-1] >= STEP_FRAMES
+        """Whether that frame is to be looked at."""
+        return starts_shot or self._looked is None or index - self._looked >= STEP_FRAMES
 
-    def push(self, index: int, luma: NDArray[Any], bit_depth: int, hole: NDArray[np.bool_] | None) -> None:
-        """The luma (H, W) of a frame, uint8 or with `bit_depth` bits in its low bits, and its hole (H, W), if any."""
+    def look(
+        self, index: int, starts_shot: bool, luma: NDArray[Any], bit_depth: int, hole: NDArray[np.bool_] | None
+    ) -> Seen:
+        """The luma (H, W) of a frame, uint8 or with `bit_depth` bits in its low bits, and its hole (H, W), if any.
+
+        A shot that starts with it ends the one before.
+        """
+        self._looked = index
         gray, known = self._view.look(luma, bit_depth, hole)
+        hidden = self._grid.hidden(hole, self._grow_px)
+        return Seen(index=index, starts_shot=starts_shot, gray=gray, known=known, hidden=hidden)
+
+    def place(self, seen: Seen) -> None:
+        """Find where the camera stands in a frame: in the order they were looked at."""
+        if seen.starts_shot:
+            self._end(seen.index)
         plane = np.eye(3)
         if self._key is not None and self._last is not None:
-            found = self._place(gray, known)
+            found = self._place(seen.gray, seen.known)
             if found is None:
-                self._end(index)
+                self._end(seen.index)
             else:
                 plane = found
-        self._last = _Look(gray=gray, known=known, plane=plane)
+        self._last = _Look(gray=seen.gray, known=seen.known, plane=plane)
         self._key = self._key or self._last
-        self._frames.append(index)
+        self._frames.append(seen.index)
         self._planes.append(plane)
-        self._hidden.append(self._grid.hidden(hole, self._grow_px))
+        self._hidden.append(seen.hidden)
 
     def finish(self, frame_count: int) -> Survey:
         """What was found, in a video of so many frames."""

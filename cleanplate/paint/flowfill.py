@@ -124,6 +124,7 @@ class FlowFill(Engine):
         try:
             with ThreadPoolExecutor(threads) as pool:
                 self._paint_all(sheet, clip, preset, pool, 2 * threads)
+            self._memory.own(Measured.copied)
         finally:
             cv2.setNumThreads(before)
         core = np.s_[first - begin : stop - begin]
@@ -146,6 +147,8 @@ class FlowFill(Engine):
         crossings = find_crossings(sheet.images, holes, tracks, scale, unit, pool) if preset.is_carried else []
         if crossings:  # hidden while what lies behind them is painted
             sheet.holes = hidden_too(holes, crossings)
+            self._memory.own(Measured.copied)
+            del tracks
             tracks = find(sheet.holes)
         met = {t for n in np.flatnonzero(tracks.places[:, 3]).tolist() for t in (n, n + 1)}
         constant = unchanging(sheet.images, sheet.holes, tracks, scale, pool)

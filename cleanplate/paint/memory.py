@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from cleanplate.base.plan import JOINT_FRAMES
@@ -38,5 +39,12 @@ class PairMemory(Generic[_Found]):
         return pair >= self._again_from
 
     def put(self, key: bytes, found: _Found) -> None:
-        """Remember it."""
+        """Remember it. Arrays in it may be views of the clip's, until `own`."""
         self._kept[-1][1][key] = found
+
+    def own(self, copied: Callable[[_Found], _Found]) -> None:
+        """Make what was put for this clip the memory's own, as the clip's arrays go: not sooner, for that takes room
+        twice while most is needed."""
+        pairs = self._kept[-1][1]
+        for key in pairs:
+            pairs[key] = copied(pairs[key])

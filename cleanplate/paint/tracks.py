@@ -13,7 +13,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection
 from concurrent.futures import Executor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import blake2b
 from typing import Any
@@ -45,8 +45,18 @@ PLANAR_SHARE = 0.25  # of those that it must explain before the others are asked
 CAMERA_GRID_PX = 8  # of 240: the plane is fitted to every 8th flow vector
 
 
-Measured = tuple[NDArray[np.int16], NDArray[np.bool_], NDArray[np.float64], bool]
-# a pair's flow in FLOW_STEP_PX, where it was found and not completed, its two planes, and whether they are all of it
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Measured:
+    """What is found of a pair, both ways."""
+
+    flow: NDArray[np.int16]  # (2 ways * rows * columns * 2,): in steps of FLOW_STEP_PX
+    known: NDArray[np.uint8]  # eight in a byte: where it was found and not completed
+    planes: NDArray[np.float64]  # (2, 3, 3)
+    is_planar: bool  # whether the planes are all there is
+
+    def copied(self) -> Measured:
+        """The same, of whose arrays none is a view."""
+        return replace(self, flow=self.flow.copy())
 
 
 def find_tracks(
@@ -118,11 +128,13 @@ def find_tracks(
                 one, other = (np.s_[n + way, *part], np.s_[n + 1 - way, *part])
                 found[way] |= rim_flow(gray[one], gray[other], masked[one], masked[other], xy, ~good)
                 _complete(xy, found[way])
-            measured = _steps(both_ways, box, places[n]), _inner(found, box, places[n]).ravel(), fitted, False
+            steps, where = _steps(both_ways, box, places[n]), np.packbits(_inner(found, box, places[n]))
+            measured = Measured(flow=steps, known=where, planes=fitted, is_planar=False)
+        own = slice(places[n, 0], places[n, 0] + measured.flow.size)
+        flow[own], planes[n], is_planar[n] = measured.flow, measured.planes, measured.is_planar
+        known[own.start // 2 : own.stop // 2] = np.unpackbits(measured.known, count=measured.flow.size // 2)
         if memory.keeps(n):
-            memory.put(key, (measured[0].copy(), measured[1].copy(), measured[2].copy(), measured[3]))
-        own = slice(places[n, 0], places[n, 0] + measured[0].size)
-        flow[own], known[own.start // 2 : own.stop // 2], planes[n], is_planar[n] = measured
+            memory.put(key, replace(measured, flow=flow[own]))
 
     def measure_by(n: int) -> None:
         nearest = min(tried, key=lambda probe: abs(probe - n))
@@ -202,7 +214,7 @@ def _planar(
     whole = int(place[1]), int(place[2]), int(place[1] + place[3]), int(place[2] + place[4])
     flow = np.stack([plane_flow(plane, whole) for plane in planes])
     known = np.broadcast_to(_inner(~both[None], box, place), (2, int(place[4]), int(place[3])))
-    return _steps(flow, whole, place), known.ravel(), planes, True
+    return Measured(flow=_steps(flow, whole, place), known=np.packbits(known), planes=planes, is_planar=True)
 
 
 def _digest(first: NDArray[Any], second: NDArray[Any], masked: NDArray[Any], facts: tuple[float, ...]) -> bytes:
