@@ -93,6 +93,7 @@ class Visitor:
             go()
         self.page.wait_for_selector(".cp-viewer", state="attached")
         self.page.wait_for_function("window.cleanplate !== undefined")
+        self.page.wait_for_timeout(1000)  # on a busy machine its last listeners come after that
 
     def _look_at(self, request: Any) -> None:
         """Gradio's queue loses what is asked for at a bad moment; the page does without."""
@@ -102,6 +103,10 @@ class Visitor:
     def load(self, video: Path) -> None:
         """Drop a video, and wait for its first frame."""
         self.step("Video")
+        self.page.set_input_files("input[type=file]", str(video))
+        with contextlib.suppress(Exception):  # as a person would: what was dropped too early is dropped again
+            self.page.wait_for_selector(".cp-viewer[data-state=open][data-shown]", timeout=PATIENCE_MS / 3)
+            return
         self.page.set_input_files("input[type=file]", str(video))
         self.wait_for_frame()
 
