@@ -284,7 +284,6 @@ def _shown(window: Sequence[Held], box: Box, native: Planes) -> Iterator[Image]:
 
 def _empty_sheets(frames: Sequence[Held], dtype: np.dtype[Any]) -> list[Paint]:
     """Paint of nothing yet: what lies outside a region's blank part is never used."""
-
     shapes = [[region.blank.shape for region in held.regions] for held in frames]
     return [tuple(Painted(image=np.zeros((*s, 3), dtype), origin=np.zeros(s, np.uint8)) for s in own) for own in shapes]
 

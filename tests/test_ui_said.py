@@ -17,7 +17,7 @@ def test_a_lost_object_is_told_by_its_name_on_the_page():
     assert told.startswith("small ball: found in 2 frames; lost in 3 to 4. ")
     assert "object 2" not in told
     assert "--" not in told
-    assert "lost in 3 to 4, 8 to 9, 20 to 21 and 1 more times." in said.followed("x", replace(seen, lost=lost))
+    assert "lost in 3 to 4, 8 to 9, 20 to 21 and 1 more." in said.followed("x", replace(seen, lost=lost))
 
 
 def test_progress_tells_what_is_counted_and_which_time_is_left():

@@ -104,7 +104,9 @@ class Visitor:
         """Drop a video, and wait for its first frame."""
         self.step("Video")
         self.page.set_input_files("input[type=file]", str(video))
-        with contextlib.suppress(Exception):  # as a person would: what was dropped too early is dropped again
+        from playwright.sync_api import TimeoutError as TooLateError
+
+        with contextlib.suppress(TooLateError):  # as a person would: what was dropped too early is dropped again
             self.page.wait_for_selector(".cp-viewer[data-state=open][data-shown]", timeout=PATIENCE_MS / 3)
             return
         self.page.set_input_files("input[type=file]", str(video))

@@ -82,7 +82,7 @@ def followed(name: str, track: Track) -> str:
     if not track.lost:
         return f"{found}."
     spans = [f"{lost.first} to {lost.stop - 1}" for lost in track.lost[:_MOST_SPANS]]
-    more = f" and {len(track.lost) - _MOST_SPANS} more times" if len(track.lost) > _MOST_SPANS else ""
+    more = f" and {len(track.lost) - _MOST_SPANS} more" if len(track.lost) > _MOST_SPANS else ""
     return f"{found}; lost in {', '.join(spans)}{more}. If it can be seen there, mark it once more and track again."
 
 
